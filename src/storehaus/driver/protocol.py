@@ -1,0 +1,158 @@
+"""All that the layers above ask of a driver.
+
+Whoever writes another adapter owes these two Protocols and nothing else: values go in as
+parameters `$1 … $n` and come out as positional rows, errors are those of `storehaus.errors`.
+
+Values travel as Python's own types. Two kinds travel encoded: jsonb as `bytes` of JSON text, in
+both directions and inside arrays, and enums as their label (`str`).
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeAlias
+
+__all__ = ["Connection", "Driver", "IsolationLevel", "PoolStats", "Row"]
+
+Row: TypeAlias = Sequence[Any]
+"""One row by position. It iterates and unpacks like a tuple, and need not be one."""
+
+IsolationLevel: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """State of the pool at one moment.
+
+    Attributes:
+        size: Open connections.
+        idle: Open connections that nobody uses.
+        waiting: Callers waiting for one.
+        opened: Connections opened since the start.
+        statements: Statements sent since the start; BEGIN and COMMIT count.
+    """
+
+    size: int
+    idle: int
+    waiting: int
+    opened: int
+    statements: int
+
+
+class Connection(Protocol):
+    """One connection, lent to one task at a time.
+
+    Every call takes `timeout_seconds`; None is the configured `statement_timeout_seconds`, without
+    one there is no limit. When a call is cancelled or times out, the server is told to stop.
+    """
+
+    @property
+    def server_version(self) -> int:
+        """Major version of the server, for instance 18."""
+        ...
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, failed ones included."""
+        ...
+
+    async def fetch(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> Sequence[Row]:
+        """Run one statement, give all its rows."""
+        ...
+
+    async def execute(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> str:
+        """Run one statement (or, without parameters, several), give the command tag."""
+        ...
+
+    async def copy_in(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        schema: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> int:
+        """COPY rows into a table, give their number. Names are plain, not quoted."""
+        ...
+
+    async def begin(
+        self,
+        *,
+        isolation: IsolationLevel | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+    ) -> None:
+        """Open a transaction; None is the server's default isolation."""
+        ...
+
+    async def commit(self) -> None:
+        """Commit.
+
+        Raises:
+            CommitUnknown: When the connection broke before the answer came.
+        """
+        ...
+
+    async def rollback(self) -> None:
+        """Roll back."""
+        ...
+
+    async def savepoint(self, name: str) -> None:
+        """Set a savepoint; `name` is a plain identifier."""
+        ...
+
+    async def release_savepoint(self, name: str) -> None:
+        """Keep what was done since the savepoint."""
+        ...
+
+    async def rollback_to_savepoint(self, name: str) -> None:
+        """Undo what was done since the savepoint."""
+        ...
+
+    def mark_dirty(self) -> None:
+        """Say that session state may have been changed: the connection is reset on return."""
+        ...
+
+
+class Driver(Protocol):
+    """A pool of connections."""
+
+    async def open(self) -> None:
+        """Open `min_connections` connections.
+
+        Raises:
+            ConnectionFailed: When the server cannot be reached or refuses the login.
+        """
+        ...
+
+    async def close(self, *, grace_seconds: float = 10.0) -> None:
+        """Refuse new work, wait for running work up to `grace_seconds`, close all connections."""
+        ...
+
+    async def fetch(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> Sequence[Row]:
+        """Run one statement as a transaction of its own, in one round trip."""
+        ...
+
+    def acquire(
+        self, *, timeout_seconds: float | None = None
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection.
+
+        A transaction left open is rolled back on return. `timeout_seconds` limits the wait for a
+        free connection; None is the configured `connection_timeout_seconds`.
+
+        Raises:
+            PoolTimeout: When none became free in time.
+        """
+        ...
+
+    def stats(self) -> PoolStats:
+        """Count connections and statements."""
+        ...

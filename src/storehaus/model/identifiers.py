@@ -1,0 +1,52 @@
+"""Names in the database: what they may be, and how they are made."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+__all__ = ["MAX_BYTES", "constraint_name", "identifier_problem", "snake_case"]
+
+MAX_BYTES = 63
+"""PostgreSQL cuts longer names silently (NAMEDATALEN − 1)."""
+
+# Every table has these already.
+_SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "oid"})
+
+_PLAIN = re.compile(r"[^\W\d]\w*\Z")
+
+
+def identifier_problem(name: object) -> str | None:
+    """Say why a table or column cannot be called this; None when it can.
+
+    SQL keywords are fine: every name is quoted.
+    """
+    if not isinstance(name, str) or not name:
+        return "a name is a non-empty string"
+    if not _PLAIN.match(name):
+        return "a name has letters, digits and underscores and starts with no digit"
+    if len(name.encode()) > MAX_BYTES:
+        return f"a name has at most {MAX_BYTES} bytes in PostgreSQL"
+    if name in _SYSTEM_COLUMNS:
+        return "PostgreSQL reserves this name for a system column"
+    return None
+
+
+def constraint_name(table: str, columns: Iterable[str], suffix: str) -> str:
+    """Name a constraint or index the way PostgreSQL does: `airports_country_city_idx`.
+
+    A name of more than 63 bytes is cut and ends with eight hexadecimal digits of its hash, so that
+    two long ones stay different.
+    """
+    name = "_".join([table, *(column.strip("_") for column in columns), suffix])
+    encoded = name.encode()
+    if len(encoded) <= MAX_BYTES:
+        return name
+    digest = hashlib.blake2s(encoded, digest_size=4).hexdigest()
+    tail = f"_{digest}_{suffix}"
+    kept = encoded[: MAX_BYTES - len(tail.encode())].decode(errors="ignore")
+    return kept + tail
+
+
+def snake_case(name: str) -> str:
+    """Turn a class name into a database name: `OrderState` → `order_state`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
