@@ -1,0 +1,468 @@
+"""Expressions: what columns and their arithmetic have in common, typed by the value.
+
+The operand types decide what checkers accept: `Wallet.balance - 10` is an `Expression[Decimal]`,
+`User.name - 1` an error. Self types do it, so a method that makes sense for text only is an error
+on a number.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
+
+from storehaus.errors import QueryError
+from storehaus.expr.condition import (
+    AnyItem,
+    Between,
+    Comparator,
+    Comparison,
+    Condition,
+    Containment,
+    Like,
+    Membership,
+    NullTest,
+    Overlap,
+)
+from storehaus.expr.node import Node, Value, operand
+from storehaus.expr.ordering import Ordering
+
+__all__ = ["Arithmetic", "Expression", "Operator", "equality", "escape_like", "members"]
+
+Operator: TypeAlias = Literal["+", "-", "*", "/", "%"]
+
+T = TypeVar("T")
+S = TypeVar("S")
+TextT = TypeVar("TextT", bound="str | None")
+DocumentT = TypeVar("DocumentT", bound="Mapping[str, Any] | None")
+IntT = TypeVar("IntT", int, "int | None")
+FloatT = TypeVar("FloatT", float, "float | None")
+DecimalT = TypeVar("DecimalT", Decimal, "Decimal | None")
+StrT = TypeVar("StrT", str, "str | None")
+MomentT = TypeVar("MomentT", datetime, "datetime | None")
+DateT = TypeVar("DateT", date, "date | None")
+SpanT = TypeVar("SpanT", timedelta, "timedelta | None")
+
+
+class Expression(Node, Generic[T]):
+    """A value the database computes for a row.
+
+    Comparisons follow SQL: a comparison with a NULL is neither true nor false, so
+    `Airport.city != "Berlin"` leaves out rows without a city. `== None` and `!= None` mean IS NULL
+    and IS NOT NULL. Arithmetic is PostgreSQL's: an integer divided by an integer is cut towards
+    zero, and `%` has the sign of the dividend.
+    """
+
+    __slots__ = ()
+
+    # Without these `list(column)` would never end and `x in column` would be a truth value.
+    __iter__ = None
+    __contains__ = None
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    # Equality of object is `(object) -> bool`; a condition is what makes `==` a filter.
+    def __eq__(  # type: ignore[override]
+        self, other: "T | Expression[T] | None"
+    ) -> Condition:
+        return equality(self, other)
+
+    def __ne__(  # type: ignore[override]
+        self, other: "T | Expression[T] | None"
+    ) -> Condition:
+        return equality(self, other, negated=True)
+
+    @overload
+    def __lt__(
+        self: "Expression[S | None]", other: "S | Expression[S] | Expression[S | None]"
+    ) -> Condition: ...
+    @overload
+    def __lt__(self, other: "T | Expression[T]") -> Condition: ...
+    def __lt__(self, other: object) -> Condition:
+        return _compare("lt", self, other)
+
+    @overload
+    def __le__(
+        self: "Expression[S | None]", other: "S | Expression[S] | Expression[S | None]"
+    ) -> Condition: ...
+    @overload
+    def __le__(self, other: "T | Expression[T]") -> Condition: ...
+    def __le__(self, other: object) -> Condition:
+        return _compare("le", self, other)
+
+    @overload
+    def __gt__(
+        self: "Expression[S | None]", other: "S | Expression[S] | Expression[S | None]"
+    ) -> Condition: ...
+    @overload
+    def __gt__(self, other: "T | Expression[T]") -> Condition: ...
+    def __gt__(self, other: object) -> Condition:
+        return _compare("gt", self, other)
+
+    @overload
+    def __ge__(
+        self: "Expression[S | None]", other: "S | Expression[S] | Expression[S | None]"
+    ) -> Condition: ...
+    @overload
+    def __ge__(self, other: "T | Expression[T]") -> Condition: ...
+    def __ge__(self, other: object) -> Condition:
+        return _compare("ge", self, other)
+
+    def in_(self, values: Iterable[T]) -> Condition:
+        """Among the values; without values nothing is found.
+
+        Args:
+            values: None among them stands for NULL.
+        """
+        return Membership(self, members(values))
+
+    def not_in(self, values: Iterable[T]) -> Condition:
+        """Not among the values; rows that are NULL are found only when there are no values."""
+        return Membership(self, members(values), negated=True)
+
+    def between(self, low: "T | Expression[T]", high: "T | Expression[T]") -> Condition:
+        """Between two bounds, both included."""
+        return Between(self, operand(low), operand(high))
+
+    def is_null(self) -> Condition:
+        """Has no value."""
+        return NullTest(self)
+
+    def is_not_null(self) -> Condition:
+        """Has a value."""
+        return NullTest(self, negated=True)
+
+    def like(self: "Expression[TextT]", pattern: str) -> Condition:
+        r"""Matches a pattern of `%` (any text), `_` (any character) and `\` (escape)."""
+        return Like(self, Value(pattern))
+
+    def ilike(self: "Expression[TextT]", pattern: str) -> Condition:
+        """As `like`, upper and lower case being the same."""
+        return Like(self, Value(pattern), ignore_case=True)
+
+    def startswith(self: "Expression[TextT]", prefix: str) -> Condition:
+        """Starts with this text, taken literally."""
+        return Like(self, Value(escape_like(prefix) + "%"))
+
+    def endswith(self: "Expression[TextT]", suffix: str) -> Condition:
+        """Ends with this text, taken literally."""
+        return Like(self, Value("%" + escape_like(suffix)))
+
+    @overload
+    def contains(self: "Expression[TextT]", part: str) -> Condition: ...
+    @overload
+    def contains(
+        self: "Expression[list[S]] | Expression[list[S] | None]", part: Sequence[S]
+    ) -> Condition: ...
+    @overload
+    def contains(self: "Expression[DocumentT]", part: Mapping[str, object]) -> Condition: ...
+    def contains(self, part: object) -> Condition:
+        """Holds a part: a text another text, taken literally; an array all of the items.
+
+        A JSON document contains another when it has all of its keys with the values given, at
+        every depth.
+        """
+        if isinstance(part, str):
+            return Like(self, Value("%" + escape_like(part) + "%"))
+        return Containment(self, operand(part))
+
+    def overlaps(
+        self: "Expression[list[S]] | Expression[list[S] | None]", items: Sequence[S]
+    ) -> Condition:
+        """The array has at least one of the items."""
+        return Overlap(self, operand(items))
+
+    def any_(self: "Expression[list[S]] | Expression[list[S] | None]", item: S) -> Condition:
+        """The array has this item.
+
+        `contains([item])` means the same and is the form that a GIN index serves.
+        """
+        return AnyItem(self, operand(item))
+
+    def asc(self) -> Ordering:
+        """Sort key, least first."""
+        return Ordering(self)
+
+    def desc(self) -> Ordering:
+        """Sort key, greatest first."""
+        return Ordering(self, descending=True)
+
+    @overload
+    def __add__(
+        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __add__(
+        self: "Expression[FloatT]",
+        other: "float | Expression[int] | Expression[float] | Expression[FloatT]",
+    ) -> "Expression[FloatT]": ...
+    @overload
+    def __add__(
+        self: "Expression[DecimalT]",
+        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
+    ) -> "Expression[DecimalT]": ...
+    @overload
+    def __add__(
+        self: "Expression[StrT]", other: "str | Expression[str] | Expression[StrT]"
+    ) -> "Expression[StrT]": ...
+    @overload
+    def __add__(
+        self: "Expression[SpanT]", other: "timedelta | Expression[timedelta] | Expression[SpanT]"
+    ) -> "Expression[SpanT]": ...
+    @overload
+    def __add__(
+        self: "Expression[MomentT]", other: "timedelta | Expression[timedelta]"
+    ) -> "Expression[MomentT]": ...
+    @overload
+    def __add__(
+        self: "Expression[DateT]", other: "timedelta | Expression[timedelta]"
+    ) -> "Expression[DateT]": ...
+    def __add__(self, other: object) -> Any:
+        return Arithmetic("+", self, operand(other))
+
+    @overload
+    def __radd__(
+        self: "Expression[IntT]", other: "int | Expression[int]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __radd__(
+        self: "Expression[FloatT]", other: "float | Expression[int] | Expression[float]"
+    ) -> "Expression[FloatT]": ...
+    @overload
+    def __radd__(
+        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
+    ) -> "Expression[DecimalT]": ...
+    @overload
+    def __radd__(
+        self: "Expression[StrT]", other: "str | Expression[str]"
+    ) -> "Expression[StrT]": ...
+    @overload
+    def __radd__(
+        self: "Expression[SpanT]", other: "timedelta | Expression[timedelta]"
+    ) -> "Expression[SpanT]": ...
+    @overload
+    def __radd__(self: "Expression[timedelta]", other: "datetime") -> "Expression[datetime]": ...
+    @overload
+    def __radd__(
+        self: "Expression[timedelta | None]", other: "datetime | Expression[datetime]"
+    ) -> "Expression[datetime | None]": ...
+    def __radd__(self, other: object) -> Any:
+        return Arithmetic("+", operand(other), self)
+
+    @overload
+    def __sub__(
+        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __sub__(
+        self: "Expression[FloatT]",
+        other: "float | Expression[int] | Expression[float] | Expression[FloatT]",
+    ) -> "Expression[FloatT]": ...
+    @overload
+    def __sub__(
+        self: "Expression[DecimalT]",
+        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
+    ) -> "Expression[DecimalT]": ...
+    @overload
+    def __sub__(
+        self: "Expression[SpanT]", other: "timedelta | Expression[timedelta] | Expression[SpanT]"
+    ) -> "Expression[SpanT]": ...
+    @overload
+    def __sub__(
+        self: "Expression[MomentT]", other: "timedelta | Expression[timedelta]"
+    ) -> "Expression[MomentT]": ...
+    @overload
+    def __sub__(
+        self: "Expression[datetime]", other: "datetime | Expression[datetime]"
+    ) -> "Expression[timedelta]": ...
+    @overload
+    def __sub__(
+        self: "Expression[datetime | None]",
+        other: "datetime | Expression[datetime] | Expression[datetime | None]",
+    ) -> "Expression[timedelta | None]": ...
+    @overload
+    def __sub__(
+        self: "Expression[DateT]", other: "timedelta | Expression[timedelta]"
+    ) -> "Expression[DateT]": ...
+    def __sub__(self, other: object) -> Any:
+        return Arithmetic("-", self, operand(other))
+
+    @overload
+    def __rsub__(
+        self: "Expression[IntT]", other: "int | Expression[int]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __rsub__(
+        self: "Expression[FloatT]", other: "float | Expression[int] | Expression[float]"
+    ) -> "Expression[FloatT]": ...
+    @overload
+    def __rsub__(
+        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
+    ) -> "Expression[DecimalT]": ...
+    @overload
+    def __rsub__(
+        self: "Expression[SpanT]", other: "timedelta | Expression[timedelta]"
+    ) -> "Expression[SpanT]": ...
+    @overload
+    def __rsub__(self: "Expression[datetime]", other: "datetime") -> "Expression[timedelta]": ...
+    @overload
+    def __rsub__(
+        self: "Expression[datetime | None]", other: "datetime | Expression[datetime]"
+    ) -> "Expression[timedelta | None]": ...
+    @overload
+    def __rsub__(self: "Expression[timedelta]", other: "datetime") -> "Expression[datetime]": ...
+    @overload
+    def __rsub__(
+        self: "Expression[timedelta | None]", other: "datetime | Expression[datetime]"
+    ) -> "Expression[datetime | None]": ...
+    def __rsub__(self, other: object) -> Any:
+        return Arithmetic("-", operand(other), self)
+
+    @overload
+    def __mul__(
+        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __mul__(
+        self: "Expression[FloatT]",
+        other: "float | Expression[int] | Expression[float] | Expression[FloatT]",
+    ) -> "Expression[FloatT]": ...
+    @overload
+    def __mul__(
+        self: "Expression[DecimalT]",
+        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
+    ) -> "Expression[DecimalT]": ...
+    @overload
+    def __mul__(
+        self: "Expression[SpanT]", other: "float | Expression[float] | Expression[int]"
+    ) -> "Expression[SpanT]": ...
+    def __mul__(self, other: object) -> Any:
+        return Arithmetic("*", self, operand(other))
+
+    @overload
+    def __rmul__(
+        self: "Expression[IntT]", other: "int | Expression[int]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __rmul__(
+        self: "Expression[FloatT]", other: "float | Expression[int] | Expression[float]"
+    ) -> "Expression[FloatT]": ...
+    @overload
+    def __rmul__(
+        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
+    ) -> "Expression[DecimalT]": ...
+    @overload
+    def __rmul__(self: "Expression[SpanT]", other: "float") -> "Expression[SpanT]": ...
+    def __rmul__(self, other: object) -> Any:
+        return Arithmetic("*", operand(other), self)
+
+    @overload
+    def __truediv__(
+        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __truediv__(
+        self: "Expression[FloatT]",
+        other: "float | Expression[int] | Expression[float] | Expression[FloatT]",
+    ) -> "Expression[FloatT]": ...
+    @overload
+    def __truediv__(
+        self: "Expression[DecimalT]",
+        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
+    ) -> "Expression[DecimalT]": ...
+    @overload
+    def __truediv__(
+        self: "Expression[SpanT]", other: "float | Expression[float] | Expression[int]"
+    ) -> "Expression[SpanT]": ...
+    def __truediv__(self, other: object) -> Any:
+        return Arithmetic("/", self, operand(other))
+
+    @overload
+    def __rtruediv__(
+        self: "Expression[IntT]", other: "int | Expression[int]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __rtruediv__(
+        self: "Expression[FloatT]", other: "float | Expression[int] | Expression[float]"
+    ) -> "Expression[FloatT]": ...
+    @overload
+    def __rtruediv__(
+        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
+    ) -> "Expression[DecimalT]": ...
+    def __rtruediv__(self, other: object) -> Any:
+        return Arithmetic("/", operand(other), self)
+
+    @overload
+    def __mod__(
+        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __mod__(
+        self: "Expression[DecimalT]",
+        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
+    ) -> "Expression[DecimalT]": ...
+    def __mod__(self, other: object) -> Any:
+        return Arithmetic("%", self, operand(other))
+
+    @overload
+    def __rmod__(
+        self: "Expression[IntT]", other: "int | Expression[int]"
+    ) -> "Expression[IntT]": ...
+    @overload
+    def __rmod__(
+        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
+    ) -> "Expression[DecimalT]": ...
+    def __rmod__(self, other: object) -> Any:
+        return Arithmetic("%", operand(other), self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arithmetic(Expression[T]):
+    """Two operands computed: `Wallet.balance - 10`.
+
+    Attributes:
+        operator: How.
+        left: Left operand.
+        right: Right operand.
+    """
+
+    operator: Operator
+    left: Node
+    right: Node
+
+
+def equality(left: Node, right: object, *, negated: bool = False) -> Condition:
+    """Compare for equality; None stands for NULL."""
+    if right is None:
+        return NullTest(left, negated=negated)
+    return Comparison("ne" if negated else "eq", left, operand(right))
+
+
+def members(values: object) -> tuple[Any, ...]:
+    """Take the values of an IN list.
+
+    Raises:
+        QueryError: When it is a single value or a text, whose characters nobody means.
+    """
+    if isinstance(values, str | bytes | Mapping | Node) or not isinstance(values, Iterable):
+        raise QueryError(f"a list of values is needed, not {type(values).__name__}")
+    found: tuple[Any, ...] = tuple(values)
+    return found
+
+
+def escape_like(text: object) -> str:
+    r"""Escape `%`, `_` and `\`, so that LIKE takes the text literally.
+
+    Raises:
+        QueryError: When it is no text.
+    """
+    if not isinstance(text, str):
+        raise QueryError(f"a text is needed, not {type(text).__name__}")
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _compare(comparator: Comparator, left: Node, right: object) -> Condition:
+    if right is None:
+        raise QueryError("nothing is less or greater than None; use is_null() or is_not_null()")
+    return Comparison(comparator, left, operand(right))
