@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
 
 from storehaus.errors import QueryError
 from storehaus.expr.condition import (
@@ -35,13 +35,15 @@ T = TypeVar("T")
 S = TypeVar("S")
 TextT = TypeVar("TextT", bound="str | None")
 DocumentT = TypeVar("DocumentT", bound="Mapping[str, Any] | None")
-IntT = TypeVar("IntT", int, "int | None")
-FloatT = TypeVar("FloatT", float, "float | None")
-DecimalT = TypeVar("DecimalT", Decimal, "Decimal | None")
-StrT = TypeVar("StrT", str, "str | None")
-MomentT = TypeVar("MomentT", datetime, "datetime | None")
-DateT = TypeVar("DateT", date, "date | None")
-SpanT = TypeVar("SpanT", timedelta, "timedelta | None")
+# Constrained, not bound: the result of `Column[Decimal] - 10` is exactly Decimal.
+NumT = TypeVar("NumT", int, float, Decimal)
+ExactT = TypeVar("ExactT", int, Decimal)
+TimeT = TypeVar("TimeT", datetime, date, timedelta)
+
+# What may stand beside an operator: a value or an expression of the type; with Maybe also an
+# expression that can be NULL.
+Given: TypeAlias = "S | Expression[S]"
+Maybe: TypeAlias = "S | Expression[S] | Expression[S | None]"
 
 
 class Expression(Node, Generic[T]):
@@ -64,48 +66,40 @@ class Expression(Node, Generic[T]):
 
     # Equality of object is `(object) -> bool`; a condition is what makes `==` a filter.
     def __eq__(  # type: ignore[override]
-        self, other: "T | Expression[T] | None"
+        self, other: "Given[T] | None"
     ) -> Condition:
         return equality(self, other)
 
     def __ne__(  # type: ignore[override]
-        self, other: "T | Expression[T] | None"
+        self, other: "Given[T] | None"
     ) -> Condition:
         return equality(self, other, negated=True)
 
     @overload
-    def __lt__(
-        self: "Expression[S | None]", other: "S | Expression[S] | Expression[S | None]"
-    ) -> Condition: ...
+    def __lt__(self: "Expression[S | None]", other: "Maybe[S]") -> Condition: ...
     @overload
-    def __lt__(self, other: "T | Expression[T]") -> Condition: ...
+    def __lt__(self, other: "Given[T]") -> Condition: ...
     def __lt__(self, other: object) -> Condition:
         return _compare("lt", self, other)
 
     @overload
-    def __le__(
-        self: "Expression[S | None]", other: "S | Expression[S] | Expression[S | None]"
-    ) -> Condition: ...
+    def __le__(self: "Expression[S | None]", other: "Maybe[S]") -> Condition: ...
     @overload
-    def __le__(self, other: "T | Expression[T]") -> Condition: ...
+    def __le__(self, other: "Given[T]") -> Condition: ...
     def __le__(self, other: object) -> Condition:
         return _compare("le", self, other)
 
     @overload
-    def __gt__(
-        self: "Expression[S | None]", other: "S | Expression[S] | Expression[S | None]"
-    ) -> Condition: ...
+    def __gt__(self: "Expression[S | None]", other: "Maybe[S]") -> Condition: ...
     @overload
-    def __gt__(self, other: "T | Expression[T]") -> Condition: ...
+    def __gt__(self, other: "Given[T]") -> Condition: ...
     def __gt__(self, other: object) -> Condition:
         return _compare("gt", self, other)
 
     @overload
-    def __ge__(
-        self: "Expression[S | None]", other: "S | Expression[S] | Expression[S | None]"
-    ) -> Condition: ...
+    def __ge__(self: "Expression[S | None]", other: "Maybe[S]") -> Condition: ...
     @overload
-    def __ge__(self, other: "T | Expression[T]") -> Condition: ...
+    def __ge__(self, other: "Given[T]") -> Condition: ...
     def __ge__(self, other: object) -> Condition:
         return _compare("ge", self, other)
 
@@ -121,7 +115,7 @@ class Expression(Node, Generic[T]):
         """Not among the values; rows that are NULL are found only when there are no values."""
         return Membership(self, members(values), negated=True)
 
-    def between(self, low: "T | Expression[T]", high: "T | Expression[T]") -> Condition:
+    def between(self, low: "Given[T]", high: "Given[T]") -> Condition:
         """Between two bounds, both included."""
         return Between(self, operand(low), operand(high))
 
@@ -189,232 +183,222 @@ class Expression(Node, Generic[T]):
         return Ordering(self, descending=True)
 
     @overload
-    def __add__(
-        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
-    ) -> "Expression[IntT]": ...
+    def __add__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
+        self: "Expression[NumT]", other: "Given[int] | Given[NumT]"
+    ) -> "Expression[NumT]": ...
+    @overload
+    def __add__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[NumT | None]", other: "Maybe[int] | Maybe[NumT]"
+    ) -> "Expression[NumT | None]": ...
     @overload
     def __add__(
-        self: "Expression[FloatT]",
-        other: "float | Expression[int] | Expression[float] | Expression[FloatT]",
-    ) -> "Expression[FloatT]": ...
+        self: "Expression[NumT]", other: "Expression[int | None] | Expression[NumT | None]"
+    ) -> "Expression[NumT | None]": ...
+    @overload
+    def __add__(self: "Expression[str]", other: "Given[str]") -> "Expression[str]": ...
+    @overload
+    def __add__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[str | None]", other: "Maybe[str]"
+    ) -> "Expression[str | None]": ...
     @overload
     def __add__(
-        self: "Expression[DecimalT]",
-        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
-    ) -> "Expression[DecimalT]": ...
+        self: "Expression[str]", other: "Expression[str | None]"
+    ) -> "Expression[str | None]": ...
+    @overload
+    def __add__(self: "Expression[TimeT]", other: "Given[timedelta]") -> "Expression[TimeT]": ...  # type: ignore[overload-overlap]  # T is invariant
     @overload
     def __add__(
-        self: "Expression[StrT]", other: "str | Expression[str] | Expression[StrT]"
-    ) -> "Expression[StrT]": ...
+        self: "Expression[TimeT | None]", other: "Maybe[timedelta]"
+    ) -> "Expression[TimeT | None]": ...
     @overload
     def __add__(
-        self: "Expression[SpanT]", other: "timedelta | Expression[timedelta] | Expression[SpanT]"
-    ) -> "Expression[SpanT]": ...
-    @overload
-    def __add__(
-        self: "Expression[MomentT]", other: "timedelta | Expression[timedelta]"
-    ) -> "Expression[MomentT]": ...
-    @overload
-    def __add__(
-        self: "Expression[DateT]", other: "timedelta | Expression[timedelta]"
-    ) -> "Expression[DateT]": ...
+        self: "Expression[TimeT]", other: "Expression[timedelta | None]"
+    ) -> "Expression[TimeT | None]": ...
     def __add__(self, other: object) -> Any:
-        return Arithmetic("+", self, operand(other))
+        return _computed("+", self, operand(other))
 
     @overload
-    def __radd__(
-        self: "Expression[IntT]", other: "int | Expression[int]"
-    ) -> "Expression[IntT]": ...
+    def __radd__(self: "Expression[NumT]", other: "int | NumT") -> "Expression[NumT]": ...
     @overload
     def __radd__(
-        self: "Expression[FloatT]", other: "float | Expression[int] | Expression[float]"
-    ) -> "Expression[FloatT]": ...
+        self: "Expression[NumT | None]", other: "int | NumT"
+    ) -> "Expression[NumT | None]": ...
+    @overload
+    def __radd__(self: "Expression[str]", other: "str") -> "Expression[str]": ...
+    @overload
+    def __radd__(self: "Expression[str | None]", other: "str") -> "Expression[str | None]": ...
+    @overload
+    def __radd__(self: "Expression[TimeT]", other: "timedelta") -> "Expression[TimeT]": ...  # type: ignore[overload-overlap]  # T is invariant
     @overload
     def __radd__(
-        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
-    ) -> "Expression[DecimalT]": ...
-    @overload
-    def __radd__(
-        self: "Expression[StrT]", other: "str | Expression[str]"
-    ) -> "Expression[StrT]": ...
-    @overload
-    def __radd__(
-        self: "Expression[SpanT]", other: "timedelta | Expression[timedelta]"
-    ) -> "Expression[SpanT]": ...
+        self: "Expression[TimeT | None]", other: "timedelta"
+    ) -> "Expression[TimeT | None]": ...
     @overload
     def __radd__(self: "Expression[timedelta]", other: "datetime") -> "Expression[datetime]": ...
     @overload
     def __radd__(
-        self: "Expression[timedelta | None]", other: "datetime | Expression[datetime]"
+        self: "Expression[timedelta | None]", other: "datetime"
     ) -> "Expression[datetime | None]": ...
     def __radd__(self, other: object) -> Any:
-        return Arithmetic("+", operand(other), self)
+        return _computed("+", operand(other), self)
 
     @overload
-    def __sub__(
-        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
-    ) -> "Expression[IntT]": ...
+    def __sub__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
+        self: "Expression[NumT]", other: "Given[int] | Given[NumT]"
+    ) -> "Expression[NumT]": ...
+    @overload
+    def __sub__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[NumT | None]", other: "Maybe[int] | Maybe[NumT]"
+    ) -> "Expression[NumT | None]": ...
     @overload
     def __sub__(
-        self: "Expression[FloatT]",
-        other: "float | Expression[int] | Expression[float] | Expression[FloatT]",
-    ) -> "Expression[FloatT]": ...
+        self: "Expression[NumT]", other: "Expression[int | None] | Expression[NumT | None]"
+    ) -> "Expression[NumT | None]": ...
+    @overload
+    def __sub__(self: "Expression[TimeT]", other: "Given[timedelta]") -> "Expression[TimeT]": ...  # type: ignore[overload-overlap]  # T is invariant
+    @overload
+    def __sub__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[TimeT | None]", other: "Maybe[timedelta]"
+    ) -> "Expression[TimeT | None]": ...
+    @overload
+    def __sub__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[TimeT]", other: "Expression[timedelta | None]"
+    ) -> "Expression[TimeT | None]": ...
     @overload
     def __sub__(
-        self: "Expression[DecimalT]",
-        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
-    ) -> "Expression[DecimalT]": ...
-    @overload
-    def __sub__(
-        self: "Expression[SpanT]", other: "timedelta | Expression[timedelta] | Expression[SpanT]"
-    ) -> "Expression[SpanT]": ...
-    @overload
-    def __sub__(
-        self: "Expression[MomentT]", other: "timedelta | Expression[timedelta]"
-    ) -> "Expression[MomentT]": ...
-    @overload
-    def __sub__(
-        self: "Expression[datetime]", other: "datetime | Expression[datetime]"
+        self: "Expression[datetime]", other: "Given[datetime]"
     ) -> "Expression[timedelta]": ...
     @overload
     def __sub__(
-        self: "Expression[datetime | None]",
-        other: "datetime | Expression[datetime] | Expression[datetime | None]",
+        self: "Expression[datetime | None]", other: "Maybe[datetime]"
     ) -> "Expression[timedelta | None]": ...
     @overload
     def __sub__(
-        self: "Expression[DateT]", other: "timedelta | Expression[timedelta]"
-    ) -> "Expression[DateT]": ...
+        self: "Expression[datetime]", other: "Expression[datetime | None]"
+    ) -> "Expression[timedelta | None]": ...
     def __sub__(self, other: object) -> Any:
-        return Arithmetic("-", self, operand(other))
+        return _computed("-", self, operand(other))
 
     @overload
-    def __rsub__(
-        self: "Expression[IntT]", other: "int | Expression[int]"
-    ) -> "Expression[IntT]": ...
+    def __rsub__(self: "Expression[NumT]", other: "int | NumT") -> "Expression[NumT]": ...
     @overload
     def __rsub__(
-        self: "Expression[FloatT]", other: "float | Expression[int] | Expression[float]"
-    ) -> "Expression[FloatT]": ...
+        self: "Expression[NumT | None]", other: "int | NumT"
+    ) -> "Expression[NumT | None]": ...
+    @overload
+    def __rsub__(self: "Expression[timedelta]", other: "timedelta") -> "Expression[timedelta]": ...
     @overload
     def __rsub__(
-        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
-    ) -> "Expression[DecimalT]": ...
-    @overload
-    def __rsub__(
-        self: "Expression[SpanT]", other: "timedelta | Expression[timedelta]"
-    ) -> "Expression[SpanT]": ...
+        self: "Expression[timedelta | None]", other: "timedelta"
+    ) -> "Expression[timedelta | None]": ...
     @overload
     def __rsub__(self: "Expression[datetime]", other: "datetime") -> "Expression[timedelta]": ...
     @overload
-    def __rsub__(
-        self: "Expression[datetime | None]", other: "datetime | Expression[datetime]"
+    def __rsub__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[datetime | None]", other: "datetime"
     ) -> "Expression[timedelta | None]": ...
     @overload
     def __rsub__(self: "Expression[timedelta]", other: "datetime") -> "Expression[datetime]": ...
     @overload
     def __rsub__(
-        self: "Expression[timedelta | None]", other: "datetime | Expression[datetime]"
+        self: "Expression[timedelta | None]", other: "datetime"
     ) -> "Expression[datetime | None]": ...
     def __rsub__(self, other: object) -> Any:
-        return Arithmetic("-", operand(other), self)
+        return _computed("-", operand(other), self)
 
     @overload
-    def __mul__(
-        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
-    ) -> "Expression[IntT]": ...
+    def __mul__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
+        self: "Expression[NumT]", other: "Given[int] | Given[NumT]"
+    ) -> "Expression[NumT]": ...
+    @overload
+    def __mul__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[NumT | None]", other: "Maybe[int] | Maybe[NumT]"
+    ) -> "Expression[NumT | None]": ...
     @overload
     def __mul__(
-        self: "Expression[FloatT]",
-        other: "float | Expression[int] | Expression[float] | Expression[FloatT]",
-    ) -> "Expression[FloatT]": ...
+        self: "Expression[NumT]", other: "Expression[int | None] | Expression[NumT | None]"
+    ) -> "Expression[NumT | None]": ...
     @overload
     def __mul__(
-        self: "Expression[DecimalT]",
-        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
-    ) -> "Expression[DecimalT]": ...
+        self: "Expression[timedelta]", other: "Given[int] | Given[float]"
+    ) -> "Expression[timedelta]": ...
     @overload
     def __mul__(
-        self: "Expression[SpanT]", other: "float | Expression[float] | Expression[int]"
-    ) -> "Expression[SpanT]": ...
+        self: "Expression[timedelta | None]", other: "Given[int] | Given[float]"
+    ) -> "Expression[timedelta | None]": ...
     def __mul__(self, other: object) -> Any:
-        return Arithmetic("*", self, operand(other))
+        return _computed("*", self, operand(other))
 
     @overload
-    def __rmul__(
-        self: "Expression[IntT]", other: "int | Expression[int]"
-    ) -> "Expression[IntT]": ...
+    def __rmul__(self: "Expression[NumT]", other: "int | NumT") -> "Expression[NumT]": ...
+    @overload
+    def __rmul__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[NumT | None]", other: "int | NumT"
+    ) -> "Expression[NumT | None]": ...
+    @overload
+    def __rmul__(self: "Expression[timedelta]", other: "float") -> "Expression[timedelta]": ...
     @overload
     def __rmul__(
-        self: "Expression[FloatT]", other: "float | Expression[int] | Expression[float]"
-    ) -> "Expression[FloatT]": ...
-    @overload
-    def __rmul__(
-        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
-    ) -> "Expression[DecimalT]": ...
-    @overload
-    def __rmul__(self: "Expression[SpanT]", other: "float") -> "Expression[SpanT]": ...
+        self: "Expression[timedelta | None]", other: "float"
+    ) -> "Expression[timedelta | None]": ...
     def __rmul__(self, other: object) -> Any:
-        return Arithmetic("*", operand(other), self)
+        return _computed("*", operand(other), self)
 
     @overload
-    def __truediv__(
-        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
-    ) -> "Expression[IntT]": ...
+    def __truediv__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
+        self: "Expression[NumT]", other: "Given[int] | Given[NumT]"
+    ) -> "Expression[NumT]": ...
+    @overload
+    def __truediv__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Expression[NumT | None]", other: "Maybe[int] | Maybe[NumT]"
+    ) -> "Expression[NumT | None]": ...
     @overload
     def __truediv__(
-        self: "Expression[FloatT]",
-        other: "float | Expression[int] | Expression[float] | Expression[FloatT]",
-    ) -> "Expression[FloatT]": ...
+        self: "Expression[NumT]", other: "Expression[int | None] | Expression[NumT | None]"
+    ) -> "Expression[NumT | None]": ...
     @overload
     def __truediv__(
-        self: "Expression[DecimalT]",
-        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
-    ) -> "Expression[DecimalT]": ...
+        self: "Expression[timedelta]", other: "Given[int] | Given[float]"
+    ) -> "Expression[timedelta]": ...
     @overload
     def __truediv__(
-        self: "Expression[SpanT]", other: "float | Expression[float] | Expression[int]"
-    ) -> "Expression[SpanT]": ...
+        self: "Expression[timedelta | None]", other: "Given[int] | Given[float]"
+    ) -> "Expression[timedelta | None]": ...
     def __truediv__(self, other: object) -> Any:
-        return Arithmetic("/", self, operand(other))
+        return _computed("/", self, operand(other))
 
     @overload
-    def __rtruediv__(
-        self: "Expression[IntT]", other: "int | Expression[int]"
-    ) -> "Expression[IntT]": ...
+    def __rtruediv__(self: "Expression[NumT]", other: "int | NumT") -> "Expression[NumT]": ...
     @overload
     def __rtruediv__(
-        self: "Expression[FloatT]", other: "float | Expression[int] | Expression[float]"
-    ) -> "Expression[FloatT]": ...
-    @overload
-    def __rtruediv__(
-        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
-    ) -> "Expression[DecimalT]": ...
+        self: "Expression[NumT | None]", other: "int | NumT"
+    ) -> "Expression[NumT | None]": ...
     def __rtruediv__(self, other: object) -> Any:
-        return Arithmetic("/", operand(other), self)
+        return _computed("/", operand(other), self)
 
     @overload
-    def __mod__(
-        self: "Expression[IntT]", other: "int | Expression[int] | Expression[IntT]"
-    ) -> "Expression[IntT]": ...
+    def __mod__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
+        self: "Expression[ExactT]", other: "Given[int] | Given[ExactT]"
+    ) -> "Expression[ExactT]": ...
     @overload
     def __mod__(
-        self: "Expression[DecimalT]",
-        other: "int | Decimal | Expression[int] | Expression[Decimal] | Expression[DecimalT]",
-    ) -> "Expression[DecimalT]": ...
+        self: "Expression[ExactT | None]", other: "Maybe[int] | Maybe[ExactT]"
+    ) -> "Expression[ExactT | None]": ...
+    @overload
+    def __mod__(
+        self: "Expression[ExactT]", other: "Expression[int | None] | Expression[ExactT | None]"
+    ) -> "Expression[ExactT | None]": ...
     def __mod__(self, other: object) -> Any:
-        return Arithmetic("%", self, operand(other))
+        return _computed("%", self, operand(other))
 
     @overload
-    def __rmod__(
-        self: "Expression[IntT]", other: "int | Expression[int]"
-    ) -> "Expression[IntT]": ...
+    def __rmod__(self: "Expression[ExactT]", other: "int | ExactT") -> "Expression[ExactT]": ...
     @overload
     def __rmod__(
-        self: "Expression[DecimalT]", other: "int | Decimal | Expression[int] | Expression[Decimal]"
-    ) -> "Expression[DecimalT]": ...
+        self: "Expression[ExactT | None]", other: "int | ExactT"
+    ) -> "Expression[ExactT | None]": ...
     def __rmod__(self, other: object) -> Any:
-        return Arithmetic("%", operand(other), self)
+        return _computed("%", operand(other), self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -445,10 +429,12 @@ def members(values: object) -> tuple[Any, ...]:
     Raises:
         QueryError: When it is a single value or a text, whose characters nobody means.
     """
-    if isinstance(values, str | bytes | Mapping | Node) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | Node):
         raise QueryError(f"a list of values is needed, not {type(values).__name__}")
-    found: tuple[Any, ...] = tuple(values)
-    return found
+    try:
+        return tuple(cast("Iterable[Any]", values))
+    except TypeError:
+        raise QueryError(f"a list of values is needed, not {type(values).__name__}") from None
 
 
 def escape_like(text: object) -> str:
@@ -460,6 +446,10 @@ def escape_like(text: object) -> str:
     if not isinstance(text, str):
         raise QueryError(f"a text is needed, not {type(text).__name__}")
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _computed(operator: Operator, left: Node, right: Node) -> Expression[Any]:
+    return Arithmetic(operator, left, right)
 
 
 def _compare(comparator: Comparator, left: Node, right: object) -> Condition:
