@@ -67,9 +67,9 @@ class Bounds:
         return tuple((name, value) for name, value in pairs if value is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ColumnInfo:
-    """One column.
+    """One column. Two are equal only when they are the same.
 
     Attributes:
         name: Name of the attribute.
@@ -91,6 +91,7 @@ class ColumnInfo:
         bounds: Constraints checked before the database and as CHECKs in it.
         comment: Comment on the column.
         renamed_from: Earlier name in the database.
+        derived: What later stages worked out from this column once, by their own keys.
     """
 
     name: str
@@ -112,6 +113,7 @@ class ColumnInfo:
     bounds: Bounds = field(default_factory=Bounds)
     comment: str | None = None
     renamed_from: str | None = None
+    derived: dict[Any, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,7 @@ class ForeignKeyInfo:
     on_delete: OnDelete = "no action"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TableInfo:
     """A model, whole: `Airport.__table_info__`.
 
@@ -228,6 +230,7 @@ class TableInfo:
         by_name: Field name → column.
         comment: Comment on the table.
         renamed_from: Earlier name of the table.
+        derived: What later stages worked out from this model once, by their own keys.
     """
 
     model: "type[Model]"
@@ -244,3 +247,4 @@ class TableInfo:
     by_name: Mapping[str, ColumnInfo]
     comment: str | None = None
     renamed_from: str | None = None
+    derived: dict[Any, Any] = field(default_factory=dict, repr=False)

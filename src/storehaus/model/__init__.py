@@ -1,0 +1,26 @@
+"""What the data is: typed classes that are tables ("table derive")."""
+
+from storehaus.model.base import Model
+from storehaus.model.constraints import Check, Exclude, ForeignKey, Index, Unique
+from storehaus.model.field import Field, field
+from storehaus.model.records import ColumnInfo, TableInfo
+from storehaus.model.types import ColumnType, Integer, Numeric, SmallInt
+from storehaus.model.uuid7 import uuid7
+
+__all__ = [
+    "Check",
+    "ColumnInfo",
+    "ColumnType",
+    "Exclude",
+    "Field",
+    "ForeignKey",
+    "Index",
+    "Integer",
+    "Model",
+    "Numeric",
+    "SmallInt",
+    "TableInfo",
+    "Unique",
+    "field",
+    "uuid7",
+]

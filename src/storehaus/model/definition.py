@@ -1,0 +1,174 @@
+"""From a class's options and fields to its `TableInfo`."""
+
+from collections import Counter
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from storehaus.model.checks import field_checks
+from storehaus.model.columns import make_column, make_system_column, refuse
+from storehaus.model.constraints import Check, Constraint, Exclude, ForeignKey, Index, Unique
+from storehaus.model.identifiers import identifier_problem
+from storehaus.model.layout import DeclaredField
+from storehaus.model.records import CheckInfo, ColumnInfo, ForeignKeyInfo, TableInfo
+from storehaus.model.references import field_reference, table_reference
+from storehaus.model.resolution import Resolver
+
+__all__ = ["Definition", "TableOptions", "define"]
+
+_MAX_COLUMNS = 1600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """The class keywords of a model, as given.
+
+    Attributes:
+        name: Name of the table, None for an abstract class.
+        schema: Schema, None for the first of `search_path`.
+        soft_delete: Whether deleting marks rows.
+        indexes: Constraints over several columns.
+        comment: Comment on the table.
+        renamed_from: Earlier name of the table.
+    """
+
+    name: str | None
+    schema: str | None
+    soft_delete: bool
+    indexes: tuple[Constraint, ...]
+    comment: str | None
+    renamed_from: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A model that was found sound, waiting for its class.
+
+    Attributes:
+        model: Name of the class.
+        table: Name of the table.
+        options: Class keywords.
+        fields: Declared fields in the order of the instance.
+        columns: All columns, system ones last.
+    """
+
+    model: str
+    table: str
+    options: TableOptions
+    fields: list[DeclaredField]
+    columns: tuple[ColumnInfo, ...]
+
+    @property
+    def system(self) -> list[str]:
+        """Names of the system fields."""
+        return [column.name for column in self.columns if column.system]
+
+    def table_info(self, cls: type[Any]) -> TableInfo:
+        """Make the record that all else reads."""
+        resolver = Resolver(self.model, self.table, self.columns)
+        return TableInfo(
+            model=cls,
+            name=self.table,
+            schema=self.options.schema,
+            columns=self.columns,
+            primary_key=tuple(column for column in self.columns if column.primary_key),
+            soft_delete=next((column for column in self.columns if column.soft_delete), None),
+            version=next((column for column in self.columns if column.version), None),
+            indexes=self._indexes(resolver),
+            checks=self._checks(resolver),
+            exclusions=tuple(
+                resolver.exclusion(each) for each in self._declared(Exclude)
+            ),
+            foreign_keys=self._foreign_keys(resolver),
+            by_name=MappingProxyType({column.name: column for column in self.columns}),
+            comment=self.options.comment,
+            renamed_from=self.options.renamed_from,
+        )
+
+    def _declared(self, kind: type[Any]) -> list[Any]:
+        return [each for each in self.options.indexes if isinstance(each, kind)]
+
+    def _indexes(self, resolver: Resolver) -> tuple[Any, ...]:
+        found = [
+            resolver.unique(Unique(each.name)) for each in self.fields if each.spec.unique
+        ]
+        found += [resolver.index(Index(each.name)) for each in self.fields if each.spec.index]
+        found += [resolver.unique(each) for each in self._declared(Unique)]
+        found += [resolver.index(each) for each in self._declared(Index)]
+        found.append(resolver.index(Index("__tags__", using="gin")))
+        _refuse_repeated(self.model, "index", [index.name for index in found])
+        return tuple(found)
+
+    def _checks(self, resolver: Resolver) -> tuple[CheckInfo, ...]:
+        found = [
+            check
+            for column in self.columns
+            for check in field_checks(self.model, self.table, column)
+        ]
+        found += [resolver.check(each) for each in self._declared(Check)]
+        _refuse_repeated(self.model, "CHECK", [check.name for check in found])
+        return tuple(found)
+
+    def _foreign_keys(self, resolver: Resolver) -> tuple[ForeignKeyInfo, ...]:
+        found = [
+            field_reference(resolver, each) for each in self.fields if each.spec.references
+        ]
+        found += [table_reference(resolver, each) for each in self._declared(ForeignKey)]
+        _refuse_repeated(self.model, "foreign key", [key.name for key in found])
+        return tuple(found)
+
+
+def define(model: str, options: TableOptions, fields: list[DeclaredField]) -> Definition:
+    """Check a declaration and make its columns.
+
+    Args:
+        model: Name of the class.
+        options: Class keywords; `name` is set.
+        fields: Declared fields in the order of the instance.
+
+    Raises:
+        ModelDefinitionError: On anything wrong with it.
+    """
+    table = _checked_names(model, options)
+    columns = [make_column(model, declared, i) for i, declared in enumerate(fields)]
+    flags = [column.name for column in columns if column.soft_delete]
+    for role in ("soft_delete", "version", "identity"):
+        holders = [column.name for column in columns if getattr(column, role)]
+        if len(holders) > 1:
+            raise refuse(model, holders[1], f"only one field can have the role {role}")
+    system = ["__created_at__", "__updated_at__", "__tags__"]
+    if options.soft_delete and not flags:
+        system.append("__is_active__")
+    columns += [make_system_column(name, len(columns) + i) for i, name in enumerate(system)]
+    repeated = _repeated([column.column for column in columns])
+    if repeated:
+        raise refuse(model, None, f"two fields have the column {repeated!r}")
+    if len(columns) > _MAX_COLUMNS:
+        raise refuse(model, None, f"a table in PostgreSQL has at most {_MAX_COLUMNS} columns")
+    for each in options.indexes:
+        if not isinstance(each, Constraint):
+            raise refuse(model, None, "indexes holds Index, Unique, Check, Exclude, ForeignKey")
+    return Definition(model, table, options, fields, tuple(columns))
+
+
+def _checked_names(model: str, options: TableOptions) -> str:
+    table = options.name
+    assert table is not None  # noqa: S101 - abstract classes are not defined
+    given = {"table": table, "schema": options.schema, "renamed_from": options.renamed_from}
+    for role, name in given.items():
+        problem = None if name is None else identifier_problem(name)
+        if problem:
+            raise refuse(model, None, f"{role}={name!r}: {problem}")
+    if options.schema is not None and options.schema.startswith("pg_"):
+        raise refuse(model, None, "schemas named pg_... belong to PostgreSQL")
+    return table
+
+
+def _repeated(names: list[str]) -> str | None:
+    return next((name for name, times in Counter(names).items() if times > 1), None)
+
+
+def _refuse_repeated(model: str, what: str, names: list[str]) -> None:
+    repeated = _repeated(names)
+    if repeated:
+        raise refuse(model, None, f"two of its {what}s are called {repeated!r}; give one a name=")

@@ -1,0 +1,100 @@
+"""Foreign keys: whom a field may reference."""
+
+from typing import Any
+
+from storehaus.expr import Column
+from storehaus.model.columns import refuse
+from storehaus.model.constraints import ForeignKey
+from storehaus.model.identifiers import identifier_problem
+from storehaus.model.layout import DeclaredField
+from storehaus.model.records import ColumnInfo, ForeignKeyInfo, TableInfo
+from storehaus.model.resolution import Resolver
+
+__all__ = ["field_reference", "table_reference"]
+
+_Target = tuple[str | None, str, str]
+_ON_DELETE = {None, "restrict", "cascade", "set null", "no action"}
+
+
+def field_reference(resolver: Resolver, declared: DeclaredField) -> ForeignKeyInfo:
+    """Resolve `field(references=...)`.
+
+    Raises:
+        ModelDefinitionError: When the target cannot be referenced.
+    """
+    spec = declared.spec
+    key = ForeignKey([declared.name], [spec.references or ""], on_delete=spec.on_delete)
+    return table_reference(resolver, key)
+
+
+def table_reference(resolver: Resolver, declared: ForeignKey) -> ForeignKeyInfo:
+    """Resolve a `ForeignKey`.
+
+    Raises:
+        ModelDefinitionError: When it is malformed or its target cannot be referenced.
+    """
+    model = resolver.model
+    columns = resolver.columns(declared.columns, "ForeignKey")
+    field = columns[0].name
+    if len(columns) != len(declared.references):
+        raise refuse(model, field, "a foreign key references as many columns as it has")
+    if declared.on_delete not in _ON_DELETE:
+        raise refuse(model, field, 'on_delete is "restrict", "cascade", "set null" or left out')
+    if declared.on_delete == "set null" and not all(column.nullable for column in columns):
+        raise refuse(model, field, 'on_delete="set null" needs nullable fields')
+    targets = [_target(model, field, reference) for reference in declared.references]
+    if len({target[:2] for target in targets}) > 1:
+        raise refuse(model, field, "a foreign key references columns of one table")
+    _check_referable(model, field, declared.references, columns)
+    schema, table, _ = targets[0]
+    return ForeignKeyInfo(
+        name=resolver.name(declared.name, columns, "fkey"),
+        columns=tuple(column.column for column in columns),
+        schema=schema,
+        table=table,
+        references=tuple(target[2] for target in targets),
+        on_delete=declared.on_delete or "no action",
+    )
+
+
+def _target(model: str, field: str, reference: str | Column[Any]) -> _Target:
+    if isinstance(reference, Column):
+        info = _table_info(model, field, reference)
+        return info.schema, info.name, info.by_name[reference.name].column
+    parts = reference.split(".") if isinstance(reference, str) else []
+    if len(parts) not in {2, 3} or any(identifier_problem(part) for part in parts):
+        rule = 'references is "table.column", "schema.table.column" or a column of a model'
+        raise refuse(model, field, rule)
+    return (parts[0] if len(parts) == 3 else None), parts[-2], parts[-1]  # noqa: PLR2004 - schema.table.column
+
+
+def _table_info(model: str, field: str, reference: Column[Any]) -> TableInfo:
+    info: TableInfo | None = getattr(reference.model, "__table_info__", None)
+    if info is None:
+        raise refuse(model, field, f"{reference.model.__name__} has no table to reference")
+    return info
+
+
+def _check_referable(
+    model: str, field: str, references: tuple[str | Column[Any], ...], own: tuple[ColumnInfo, ...]
+) -> None:
+    """PostgreSQL references a primary key or a whole UNIQUE, never a partial one (42830)."""
+    named = [reference for reference in references if isinstance(reference, Column)]
+    if len(named) < len(references):
+        return
+    info = _table_info(model, field, named[0])
+    columns = [info.by_name[reference.name] for reference in named]
+    wanted = {column.column for column in columns}
+    keys = [{column.column for column in info.primary_key}]
+    keys += [{key.column for key in index.keys} for index in info.indexes if index.constraint]
+    if wanted not in keys:
+        rule = (
+            f"{info.model.__name__} has neither a primary key nor a full unique constraint on"
+            f" {', '.join(sorted(wanted))} (on a soft-deleting model uniqueness covers active rows"
+            " only and cannot be referenced)"
+        )
+        raise refuse(model, field, rule)
+    for mine, theirs in zip(own, columns, strict=True):
+        if mine.type.kind != theirs.type.kind:
+            rule = f"{mine.type.sql} cannot reference {theirs.type.sql}"
+            raise refuse(model, mine.name, rule)
