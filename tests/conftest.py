@@ -1,6 +1,14 @@
 """Fixtures for every test; those of one concern stand in `fix_*.py` beside this file."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+# The modules named below stand beside this file, and tests are not a package.
+sys.path.insert(0, str(Path(__file__).parent))
+
+pytest_plugins = ["fix_postgres"]
 
 
 @pytest.fixture(scope="session")
