@@ -50,6 +50,12 @@ VIOLATIONS = {
     "asyncpg beside its module": Violation(
         "asyncpg-door", {"driver/seeded.py": "from asyncpg import Record"}
     ),
+    "the asyncpg adapter in store": Violation(
+        "adapters", {"store/seeded.py": "import storehaus.driver.asyncpg_driver"}
+    ),
+    "the embedded server in migrations": Violation(
+        "adapters", {"migrations/seeded.py": "import storehaus.driver.embedded"}
+    ),
     "Redis in store": Violation("redis-door", {"store/seeded.py": "import redis.asyncio"}),
     "SQLAlchemy in haus": Violation("sqlalchemy-door", {"haus/seeded.py": "import sqlalchemy"}),
     "Alembic in cli": Violation("sqlalchemy-door", {"cli/seeded.py": "import alembic.config"}),
