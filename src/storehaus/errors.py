@@ -83,7 +83,7 @@ class StorehausError(Exception):
         super().__init__(message)
         unknown = details.keys() - set(self._fields)
         if unknown:
-            raise TypeError(f"{type(self).__name__} has no field {sorted(unknown)[0]!r}")
+            raise TypeError(f"{type(self).__name__} has no field {min(unknown)!r}")
         for name in self._fields:
             setattr(self, name, details.get(name))
 
@@ -239,7 +239,7 @@ class DatabaseError(StorehausError):
         sqlstate: Five-character code of PostgreSQL, None when there was no answer.
     """
 
-    _fields = ("sqlstate",)
+    _fields: ClassVar[tuple[str, ...]] = ("sqlstate",)
     sqlstate: str | None
 
 
@@ -247,8 +247,14 @@ class ConnectionFailed(DatabaseError):
     """The server cannot be reached, refused the login or dropped the connection.
 
     When the connection broke during a statement, the statement may or may not have run.
+
+    Attributes:
+        sent: Whether the statement may have reached the server. False means it has not run, so
+            that even a write can be made again; None when no statement was concerned.
     """
 
+    _fields = ("sqlstate", "sent")
+    sent: bool | None
     is_transient = True
 
 

@@ -1,0 +1,172 @@
+"""The connection as it is lent: usable until it is given back, and not after."""
+
+import asyncio
+from collections.abc import Sequence
+
+from storehaus.driver.asyncpg_errors import translate_commit_error
+from storehaus.driver.asyncpg_session import Session
+from storehaus.driver.protocol import IsolationLevel, Row
+from storehaus.driver.sqlstates import FAILED_TRANSACTION
+from storehaus.errors import (
+    ConnectionFailed,
+    DatabaseError,
+    QueryTimeout,
+    StorehausError,
+    TransactionMisuse,
+)
+
+__all__ = ["AsyncpgConnection"]
+
+
+_ROLLBACK_SECONDS = 5.0
+
+
+class AsyncpgConnection:
+    """A `Connection` on asyncpg.
+
+    Args:
+        session: The pool's connection behind it.
+        statement_timeout_seconds: For statements that ask for none of their own; None is no limit.
+    """
+
+    __slots__ = ("_session", "_statement_timeout_seconds")
+
+    def __init__(self, session: Session, *, statement_timeout_seconds: float | None) -> None:
+        self._session: Session | None = session
+        self._statement_timeout_seconds = statement_timeout_seconds
+
+    def detach(self) -> None:
+        """Make the object unusable; its session goes back to the pool."""
+        self._session = None
+
+    @property
+    def _lent(self) -> Session:
+        if self._session is None:
+            raise TransactionMisuse("the connection is used after it was given back")
+        return self._session
+
+    @property
+    def server_version(self) -> int:
+        """Major version of the server, for instance 18."""
+        return self._lent.raw.get_server_version().major
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, failed ones included."""
+        session = self._lent
+        return not session.is_closed() and session.raw.is_in_transaction()
+
+    async def fetch(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> Sequence[Row]:
+        """Run one statement, give all its rows."""
+        session = self._lent
+        return await session.run(session.fetch_rows, text, *params, timeout=timeout_seconds)
+
+    async def execute(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> str:
+        """Run one statement (or, without parameters, several), give the command tag."""
+        session = self._lent
+        return await session.run(session.raw.execute, text, *params, timeout=timeout_seconds)
+
+    async def copy_in(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        schema: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> int:
+        """COPY rows into a table, give their number. Names are plain, not quoted."""
+        session = self._lent
+        limit = self._statement_timeout_seconds if timeout_seconds is None else timeout_seconds
+
+        async def copy() -> str:
+            # asyncpg's own time-out does not end a wait for a peer that has stopped reading.
+            async with asyncio.timeout(limit):
+                return await session.raw.copy_records_to_table(
+                    table, records=rows, columns=columns, schema_name=schema, timeout=limit
+                )
+
+        tag = await session.run(copy)
+        return int(tag.rpartition(" ")[2])
+
+    async def begin(
+        self,
+        *,
+        isolation: IsolationLevel | None = None,
+        readonly: bool = False,
+        deferrable: bool = False,
+    ) -> None:
+        """Open a transaction; None is the server's default isolation."""
+        if self.in_transaction:
+            raise TransactionMisuse("a transaction is open already; a savepoint can be set in it")
+        words = ["BEGIN"]
+        if isolation is not None:
+            words.append(f"ISOLATION LEVEL {isolation.upper()}")
+        if readonly:
+            words.append("READ ONLY")
+        if deferrable:
+            words.append("DEFERRABLE")
+        await self._command(" ".join(words))
+
+    async def commit(self) -> None:
+        """Commit.
+
+        Raises:
+            CommitUnknown: When the connection broke, or time ran out, before the answer came.
+            DatabaseError: SQLSTATE 25P02, when a statement had failed before: PostgreSQL answers
+                such a COMMIT by rolling back, without an error of its own.
+        """
+        try:
+            tag = await self._command("COMMIT")
+        except StorehausError as error:
+            failure = translate_commit_error(error)
+        else:
+            if tag != "ROLLBACK":
+                return
+            failure = DatabaseError(
+                "the transaction was rolled back, because a statement in it had failed before",
+                sqlstate=FAILED_TRANSACTION,
+            )
+        raise failure
+
+    async def rollback(self) -> None:
+        """Roll back.
+
+        A connection that is lost, or does not answer in time, is closed: that rolls back as well.
+        """
+        session = self._lent
+        if session.is_settled and not self.in_transaction:
+            return
+        limit = self._statement_timeout_seconds or _ROLLBACK_SECONDS
+        try:
+            await session.run(session.raw.execute, "ROLLBACK", timeout=limit)
+        except (ConnectionFailed, QueryTimeout):
+            session.terminate()
+
+    async def savepoint(self, name: str) -> None:
+        """Set a savepoint; `name` is a plain identifier."""
+        await self._command(f"SAVEPOINT {_quote(name)}")
+
+    async def release_savepoint(self, name: str) -> None:
+        """Keep what was done since the savepoint."""
+        await self._command(f"RELEASE SAVEPOINT {_quote(name)}")
+
+    async def rollback_to_savepoint(self, name: str) -> None:
+        """Undo what was done since the savepoint."""
+        await self._command(f"ROLLBACK TO SAVEPOINT {_quote(name)}")
+
+    def mark_dirty(self) -> None:
+        """Say that session state may have been changed: the connection is reset on return."""
+        self._lent.is_dirty = True
+
+    async def _command(self, text: str) -> str:
+        session = self._lent
+        return await session.run(session.raw.execute, text)
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,185 @@
+"""One asyncpg connection and what must be known of it before somebody else may use it."""
+
+import operator
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+
+import asyncpg
+
+from storehaus.driver.asyncpg_errors import translate_connect_error, translate_error
+from storehaus.driver.protocol import Row
+from storehaus.errors import StorehausError, TransactionMisuse
+
+__all__ = ["Counter", "Session", "open_session"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+FetchRows: TypeAlias = Callable[..., Awaitable[Sequence[Row]]]
+
+# RESET ALL leaves the role alone; RESET SESSION AUTHORIZATION resets that too. DISCARD ALL would
+# do everything, but takes the prepared statements that asyncpg still counts on.
+_RESET = (
+    "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; "
+    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+)
+
+# Adding bytes refuses everything that is not bytes; bytes(3) would not.
+_encode_json = b"".__add__
+_encode_jsonb = b"\x01".__add__  # the version byte of jsonb's binary format
+_decode_jsonb = operator.itemgetter(slice(1, None))
+
+
+class Counter:
+    """Statements sent by all connections of a driver."""
+
+    __slots__ = ("statements",)
+
+    def __init__(self) -> None:
+        self.statements = 0
+
+
+class Session:
+    """A connection to PostgreSQL as a member of the pool.
+
+    Attributes:
+        raw: The asyncpg connection.
+        fetch_rows: Its method `fetch`; a Record is a row, but does not call itself a sequence.
+        counter: Where statements are counted.
+        expires_at: Set by the pool.
+        idle_since: Set by the pool.
+        is_dirty: Session state may have been changed; it must be reset before the next user.
+        is_running: A statement is under way.
+        is_settled: The last statement came to an end. False after a cancellation or a time-out,
+            while the server is still being told to stop.
+    """
+
+    __slots__ = (
+        "counter",
+        "expires_at",
+        "fetch_rows",
+        "idle_since",
+        "is_dirty",
+        "is_running",
+        "is_settled",
+        "raw",
+    )
+
+    def __init__(self, raw: RawConnection, counter: Counter) -> None:
+        self.raw = raw
+        self.fetch_rows = cast("FetchRows", raw.fetch)
+        self.counter = counter
+        self.expires_at = 0.0
+        self.idle_since = 0.0
+        self.is_dirty = False
+        self.is_running = False
+        self.is_settled = True
+
+    async def run(self, verb: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a method of the raw connection, count it, translate its errors."""
+        if self.is_running:
+            raise TransactionMisuse("one connection is used by two tasks at the same time")
+        self.is_running = True
+        self.counter.statements += 1
+        try:
+            result = await verb(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - asyncpg lets errors of encoders through as they are
+            failure = self._judge(error)
+        except BaseException:
+            self.is_settled = False
+            raise
+        else:
+            self.is_settled = True
+            return result
+        finally:
+            self.is_running = False
+        raise failure
+
+    def _judge(self, error: Exception) -> StorehausError:
+        # An answer of the server ends the statement; after anything else it may still be running.
+        self.is_settled = isinstance(error, asyncpg.PostgresError)
+        return translate_error(error, is_closed=self.raw.is_closed())
+
+    def is_clean(self) -> bool:
+        """Tell whether nothing is left to do before it goes back to the pool."""
+        return self.raw.is_closed() or (
+            self.is_settled
+            and not self.is_dirty
+            and not self.is_running
+            and not self.raw.is_in_transaction()
+        )
+
+    async def clean(self) -> None:
+        """Make it fit for the next user: stop, roll back, reset, as far as needed."""
+        if not self.is_settled:
+            await self._settle()
+        if self.raw.is_in_transaction():
+            await self.run(self.raw.execute, "ROLLBACK")
+        if self.is_dirty:
+            await self.run(self.raw.execute, _RESET)
+            self.is_dirty = False
+
+    async def _settle(self) -> None:
+        """Wait until a cancelled statement is over.
+
+        asyncpg makes the next statement wait for that. Only then is it known whether a transaction
+        is open, for a cancelled BEGIN or COMMIT may have come through.
+        """
+        try:
+            await self.run(self.raw.execute, "SELECT 1")
+        except StorehausError:
+            # SQLSTATE 25P02: the transaction has failed. It is an answer, which is what was wanted.
+            if not self.is_settled:
+                raise
+
+    def is_closed(self) -> bool:
+        """Tell whether the connection is closed, as far as known without asking the server."""
+        return self.raw.is_closed()
+
+    def terminate(self) -> None:
+        """Close the connection at once; the server rolls back."""
+        self.raw.terminate()
+
+    async def close(self, *, timeout_seconds: float) -> None:
+        """Say goodbye and close the connection; past the time-out, terminate it."""
+        try:
+            await self.raw.close(timeout=timeout_seconds)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            # asyncpg has aborted the connection, which is as closed as it gets.
+            self.raw.terminate()
+
+
+async def open_session(
+    arguments: Mapping[str, Any], counter: Counter, timeout_seconds: float
+) -> Session:
+    """Open a connection and teach it to carry JSON as bytes.
+
+    Raises:
+        ConnectionFailed: When the server cannot be reached or refuses the login.
+    """
+    try:
+        raw: RawConnection = await asyncpg.connect(**arguments, timeout=timeout_seconds)
+        await _set_codecs(raw)
+    except Exception as error:  # noqa: BLE001 - wrong arguments fail in many ways, all before login
+        failure = translate_connect_error(error, arguments, timeout_seconds)
+    else:
+        return Session(raw, counter)
+    raise failure
+
+
+async def _set_codecs(raw: RawConnection) -> None:
+    """Carry jsonb and json as bytes.
+
+    Binary, for a text codec would break COPY. No query is sent: asyncpg knows these two types.
+    """
+    await raw.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=_encode_jsonb,
+        decoder=_decode_jsonb,
+        format="binary",
+    )
+    await raw.set_type_codec(
+        "json", schema="pg_catalog", encoder=_encode_json, decoder=bytes, format="binary"
+    )
