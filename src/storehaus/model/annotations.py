@@ -10,9 +10,7 @@ from storehaus.errors import ModelDefinitionError
 __all__ = ["read_annotations"]
 
 
-def read_annotations(
-    name: str, namespace: Mapping[str, Any], frame: FrameType
-) -> dict[str, Any]:
+def read_annotations(name: str, namespace: Mapping[str, Any], frame: FrameType) -> dict[str, Any]:
     """Give the annotations of a class body, evaluated, without ClassVars.
 
     Args:

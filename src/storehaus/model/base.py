@@ -1,9 +1,9 @@
 """`Model`: the class that users derive from, and the metaclass that reads what they declare."""
 
-import sys
+import inspect
 from collections.abc import Iterable
 from datetime import datetime
-from types import MemberDescriptorType
+from types import FrameType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import msgspec
@@ -24,7 +24,7 @@ __all__ = ["Model", "ModelMeta"]
 class ModelMeta(msgspec.StructMeta):
     """Reads a class body, lays the struct out and keeps its `TableInfo`."""
 
-    def __new__(  # noqa: PLR0913 - these are the class keywords
+    def __new__(  # noqa: D102, PLR0913 - these are the class keywords, see Model
         mcs,
         name: str,
         bases: tuple[type, ...],
@@ -37,7 +37,7 @@ class ModelMeta(msgspec.StructMeta):
         comment: str | None = None,
         renamed_from: str | None = None,
     ) -> Any:
-        annotations = read_annotations(name, namespace, sys._getframe(1))  # noqa: SLF001 - where the class is made
+        annotations = read_annotations(name, namespace, _caller())
         own = {key: declare(name, key, value, namespace) for key, value in annotations.items()}
         inherited = _inherited(name, bases)
         fields = {**inherited, **own}
@@ -60,12 +60,21 @@ class ModelMeta(msgspec.StructMeta):
         type.__setattr__(cls, "__table_info__", definition.table_info(cls))
         return cls
 
-    def __getattribute__(cls, name: str) -> Any:
+    def __getattribute__(cls, name: str) -> Any:  # noqa: N805 - of a metaclass
         """Answer `User.name` with a column; `user.name` never comes here and stays at C speed."""
         value = super().__getattribute__(name)
         if type(value) is MemberDescriptorType:
             return super().__getattribute__("__columns__").get(name, value)
         return value
+
+
+def _caller() -> FrameType:
+    """Give the frame in which the class statement stands."""
+    frame = inspect.currentframe()
+    for _ in range(2):
+        frame = frame and frame.f_back
+    assert frame is not None  # noqa: S101 - CPython has frames, and msgspec wants CPython
+    return frame
 
 
 def _make_struct(
@@ -77,7 +86,7 @@ def _make_struct(
         raise ModelDefinitionError(f"{name}: {problem}", model=name) from problem
 
 
-def _abstract(  # noqa: PLR0913, PLR0917 - one call, with the arguments of __new__
+def _abstract(  # noqa: PLR0917 - one call, with the arguments of __new__
     mcs: type[ModelMeta],
     name: str,
     bases: tuple[type, ...],

@@ -124,9 +124,7 @@ def _default_problems(declared: DeclaredField) -> Iterator[str]:
         yield "a mutable default would be shared by all instances; use default_factory"
 
 
-def _role_problems(
-    declared: DeclaredField, mapped: ColumnType, *, nullable: bool
-) -> Iterator[str]:
+def _role_problems(declared: DeclaredField, mapped: ColumnType, *, nullable: bool) -> Iterator[str]:
     spec = declared.spec
     if spec.generated is not None and spec.generated != "identity":
         yield 'generated is "identity" or left out'
@@ -194,4 +192,3 @@ def _check_bounds(model: str, column: ColumnInfo) -> None:
             check_value(model, column, bound, bounds=False)
         except ValidationError as problem:
             raise refuse(model, column.name, f"{name} {problem.rule}") from None
-

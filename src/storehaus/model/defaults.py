@@ -22,8 +22,8 @@ def default_sql(
 
     Of factories only `list` and `dict` are the same each time.
     """
-    if factory in {list, dict}:
-        default = factory() if factory else NO_DEFAULT
+    if factory is list or factory is dict:
+        default = factory()
     if default is NO_DEFAULT or default is None:
         return None
     encode = encoder(column_type)

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from storehaus.model.checks import field_checks
 from storehaus.model.columns import make_column, make_system_column, refuse
@@ -76,9 +76,7 @@ class Definition:
             version=next((column for column in self.columns if column.version), None),
             indexes=self._indexes(resolver),
             checks=self._checks(resolver),
-            exclusions=tuple(
-                resolver.exclusion(each) for each in self._declared(Exclude)
-            ),
+            exclusions=tuple(resolver.exclusion(each) for each in self._declared(Exclude)),
             foreign_keys=self._foreign_keys(resolver),
             by_name=MappingProxyType({column.name: column for column in self.columns}),
             comment=self.options.comment,
@@ -89,9 +87,7 @@ class Definition:
         return [each for each in self.options.indexes if isinstance(each, kind)]
 
     def _indexes(self, resolver: Resolver) -> tuple[Any, ...]:
-        found = [
-            resolver.unique(Unique(each.name)) for each in self.fields if each.spec.unique
-        ]
+        found = [resolver.unique(Unique(each.name)) for each in self.fields if each.spec.unique]
         found += [resolver.index(Index(each.name)) for each in self.fields if each.spec.index]
         found += [resolver.unique(each) for each in self._declared(Unique)]
         found += [resolver.index(each) for each in self._declared(Index)]
@@ -110,9 +106,7 @@ class Definition:
         return tuple(found)
 
     def _foreign_keys(self, resolver: Resolver) -> tuple[ForeignKeyInfo, ...]:
-        found = [
-            field_reference(resolver, each) for each in self.fields if each.spec.references
-        ]
+        found = [field_reference(resolver, each) for each in self.fields if each.spec.references]
         found += [table_reference(resolver, each) for each in self._declared(ForeignKey)]
         _refuse_repeated(self.model, "foreign key", [key.name for key in found])
         return tuple(found)
@@ -145,7 +139,7 @@ def define(model: str, options: TableOptions, fields: list[DeclaredField]) -> De
         raise refuse(model, None, f"two fields have the column {repeated!r}")
     if len(columns) > _MAX_COLUMNS:
         raise refuse(model, None, f"a table in PostgreSQL has at most {_MAX_COLUMNS} columns")
-    for each in options.indexes:
+    for each in cast("tuple[object, ...]", options.indexes):
         if not isinstance(each, Constraint):
             raise refuse(model, None, "indexes holds Index, Unique, Check, Exclude, ForeignKey")
     return Definition(model, table, options, fields, tuple(columns))

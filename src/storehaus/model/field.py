@@ -31,17 +31,18 @@ class Field(Generic[T]):
 
     else:
 
-        def __class_getitem__(cls, item):
+        def __class_getitem__(cls, item: Any) -> Any:
             return item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSpec:
-    """What `field(...)` was told; the class reads it once and keeps `ColumnInfo`s instead."""
+    """What `field(...)` was told, unchecked; the class keeps `ColumnInfo`s instead."""
 
+    bounds: Bounds
     primary_key: bool = False
     default: Any = NO_DEFAULT
-    default_factory: Callable[[], Any] | None = None
+    default_factory: Any = None
     create: bool = True
     update: bool = True
     readonly: bool = False
@@ -50,13 +51,12 @@ class FieldSpec:
     soft_delete: bool = False
     version: bool = False
     references: "str | Column[Any] | None" = None
-    on_delete: OnDelete | None = None
+    on_delete: Any = None
     renamed_from: str | None = None
-    generated: Literal["identity"] | None = None
+    generated: Any = None
     server_default: str | None = None
     column: str | None = None
     comment: str | None = None
-    bounds: Bounds = Bounds()
 
 
 @overload

@@ -4,13 +4,11 @@ Litestar and msgspec need nothing: a model is a `msgspec.Struct`. The schema is 
 dict that pydantic-core takes, so that Pydantic is not imported here.
 """
 
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import msgspec
 
 __all__ = ["pydantic_core_schema", "pydantic_json_schema"]
-
-T = TypeVar("T")
 
 
 def pydantic_core_schema(cls: type[Any]) -> dict[str, Any]:
@@ -33,17 +31,19 @@ def pydantic_core_schema(cls: type[Any]) -> dict[str, Any]:
 def pydantic_json_schema(cls: type[Any]) -> dict[str, Any]:
     """Give the JSON schema of a model with everything inlined."""
     (schema,), components = msgspec.json.schema_components([cls], ref_template="{name}")
-    return _inlined(schema, components, ())
+    inlined: dict[str, Any] = _inlined(schema, components, ())
+    return inlined
 
 
 def _inlined(node: Any, components: dict[str, Any], within: tuple[str, ...]) -> Any:
     if isinstance(node, list):
-        return [_inlined(item, components, within) for item in node]
+        return [_inlined(item, components, within) for item in cast("list[object]", node)]
     if not isinstance(node, dict):
         return node
-    name = node.get("$ref")
-    if name is None:
-        return {key: _inlined(value, components, within) for key, value in node.items()}
+    members = cast("dict[str, object]", node)
+    name = members.get("$ref")
+    if not isinstance(name, str):
+        return {key: _inlined(value, components, within) for key, value in members.items()}
     if name in within:
         return {"type": "object", "title": name}
     return _inlined(components[name], components, (*within, name))

@@ -12,7 +12,7 @@ import msgspec
 
 from storehaus.errors import ModelDefinitionError
 from storehaus.model.field import FieldSpec
-from storehaus.model.records import NO_DEFAULT
+from storehaus.model.records import NO_DEFAULT, Bounds
 
 __all__ = ["SYSTEM_FIELDS", "DeclaredField", "declare", "order", "struct_namespace"]
 
@@ -68,7 +68,7 @@ def declare(model: str, name: str, annotation: Any, namespace: dict[str, Any]) -
             rule="names with two leading underscores and names of Model's attributes are reserved",
         )
     value = namespace.pop(name, NO_DEFAULT)
-    spec = value if isinstance(value, FieldSpec) else FieldSpec(default=value)
+    spec = value if isinstance(value, FieldSpec) else FieldSpec(bounds=Bounds(), default=value)
     return DeclaredField(name, annotation, spec)
 
 

@@ -5,13 +5,13 @@ Queries never come here; their values are parameters.
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 __all__ = ["literal"]
 
 
-def literal(value: Any) -> str:
+def literal(value: Any) -> str:  # noqa: PLR0911 - one per type
     """Write a checked value in wire form as an SQL literal with its type.
 
     Args:
@@ -35,9 +35,13 @@ def literal(value: Any) -> str:
         case bytes():
             return f"'\\x{value.hex()}'::bytea"
         case list():
-            return f"ARRAY[{', '.join(map(literal, value))}]" if value else "'{}'"
+            return _array(cast("list[object]", value))
         case _:
             return _typed(value)
+
+
+def _array(items: list[object]) -> str:
+    return f"ARRAY[{', '.join(map(literal, items))}]" if items else "'{}'"
 
 
 def _typed(value: Any) -> str:

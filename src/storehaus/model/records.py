@@ -113,7 +113,7 @@ class ColumnInfo:
     bounds: Bounds = field(default_factory=Bounds)
     comment: str | None = None
     renamed_from: str | None = None
-    derived: dict[Any, Any] = field(default_factory=dict, repr=False)
+    derived: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,4 +247,4 @@ class TableInfo:
     by_name: Mapping[str, ColumnInfo]
     comment: str | None = None
     renamed_from: str | None = None
-    derived: dict[Any, Any] = field(default_factory=dict, repr=False)
+    derived: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)

@@ -1,6 +1,6 @@
 """Foreign keys: whom a field may reference."""
 
-from typing import Any
+from typing import Any, cast
 
 from storehaus.expr import Column
 from storehaus.model.columns import refuse
@@ -13,7 +13,7 @@ from storehaus.model.resolution import Resolver
 __all__ = ["field_reference", "table_reference"]
 
 _Target = tuple[str | None, str, str]
-_ON_DELETE = {None, "restrict", "cascade", "set null", "no action"}
+_ON_DELETE = (None, "restrict", "cascade", "set null", "no action")
 
 
 def field_reference(resolver: Resolver, declared: DeclaredField) -> ForeignKeyInfo:
@@ -57,9 +57,9 @@ def table_reference(resolver: Resolver, declared: ForeignKey) -> ForeignKeyInfo:
     )
 
 
-def _target(model: str, field: str, reference: str | Column[Any]) -> _Target:
+def _target(model: str, field: str, reference: object) -> _Target:
     if isinstance(reference, Column):
-        info = _table_info(model, field, reference)
+        info = _table_info(model, field, cast("Column[object]", reference))
         return info.schema, info.name, info.by_name[reference.name].column
     parts = reference.split(".") if isinstance(reference, str) else []
     if len(parts) not in {2, 3} or any(identifier_problem(part) for part in parts):

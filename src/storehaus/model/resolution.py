@@ -6,7 +6,7 @@ from typing import Any
 from storehaus.expr import Column, Condition, Ordering
 from storehaus.expr.node import Name
 from storehaus.model.columns import refuse
-from storehaus.model.constraints import Check, Exclude, Index, Unique
+from storehaus.model.constraints import Check, Exclude, Index, Key, Unique
 from storehaus.model.identifiers import constraint_name, identifier_problem
 from storehaus.model.records import CheckInfo, ColumnInfo, ExclusionInfo, IndexInfo, IndexKey
 
@@ -89,7 +89,7 @@ class Resolver:
         """Resolve an Index."""
         if declared.using not in _METHODS:
             raise refuse(self.model, None, f"using is one of {', '.join(sorted(_METHODS))}")
-        orderings = [key if isinstance(key, Ordering) else Ordering(key) for key in declared.columns]  # type: ignore[arg-type]  # names are looked up below
+        orderings = [_ordering(key) for key in declared.columns]
         columns = self.columns([key.operand for key in orderings], "Index")
         self._check_where(declared.where, "Index")
         if declared.unique and declared.using != "btree":
@@ -113,9 +113,7 @@ class Resolver:
     def check(self, declared: Check) -> CheckInfo:
         """Resolve a Check."""
         self._check_where(declared.condition, "Check", required=True)
-        return CheckInfo(
-            name=self.name(declared.name, (), "check"), condition=declared.condition
-        )
+        return CheckInfo(name=self.name(declared.name, (), "check"), condition=declared.condition)
 
     def exclusion(self, declared: Exclude) -> ExclusionInfo:
         """Resolve an Exclude."""
@@ -143,6 +141,16 @@ class Resolver:
         if isinstance(where, Condition) or (isinstance(where, str) and where.strip()):
             return
         raise refuse(self.model, None, f"the predicate of {what} is SQL or a condition")
+
+
+def _ordering(key: Key) -> Ordering:
+    match key:
+        case Ordering():
+            return key
+        case str():
+            return Ordering(Name(key))
+        case _:
+            return Ordering(key)
 
 
 def _key(column: ColumnInfo, ordering: Ordering) -> IndexKey:

@@ -42,7 +42,7 @@ def _each(text: str, holds: Callable[[Any], Any]) -> Rule:
     return Rule(text, lambda value: bool(holds(value)), lambda values: all(map(holds, values)))
 
 
-def type_rules(column_type: ColumnType) -> tuple[Rule, ...]:
+def type_rules(column_type: ColumnType) -> tuple[Rule, ...]:  # noqa: PLR0911 - one per kind
     """Rules that follow from the type alone."""
     if column_type.element is not None:
         return tuple(_of_items(rule) for rule in type_rules(column_type.element))
@@ -54,7 +54,9 @@ def type_rules(column_type: ColumnType) -> tuple[Rule, ...]:
         case "numeric":
             return (_numeric(column_type.numeric),)
         case "timestamptz":
-            return (_each("must carry a time zone and lie in the years 1 … 9999 of UTC", _is_instant),)
+            return (
+                _each("must carry a time zone and lie in the years 1 … 9999 of UTC", _is_instant),
+            )
         case "time":
             return (_each("must carry no time zone", lambda value: value.tzinfo is None),)
         case "enum" | "inet" | "cidr":
@@ -64,7 +66,7 @@ def type_rules(column_type: ColumnType) -> tuple[Rule, ...]:
 
 
 def bound_rules(bounds: Bounds, column_type: ColumnType) -> tuple[Rule, ...]:
-    """Rules that the field declares: `ge`, `max_length`, `pattern` …"""
+    """Rules that the field declares, such as `ge`, `max_length` and `pattern`."""
     return tuple(_bound(name, value, column_type) for name, value in bounds.rules())
 
 

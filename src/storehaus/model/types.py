@@ -225,9 +225,10 @@ def _composed(annotation: Any) -> ColumnType:
 def _is_document(annotation: Any, origin: Any) -> bool:
     if annotation in {dict, list} or origin in {dict, list}:
         return True
-    return isinstance(annotation, type) and (
-        issubclass(annotation, msgspec.Struct) or is_dataclass(annotation)
-    )
+    if not isinstance(annotation, type):
+        return False
+    cls: type[Any] = annotation
+    return issubclass(cls, msgspec.Struct) or is_dataclass(cls)
 
 
 def _literal(annotation: Any) -> ColumnType:
@@ -258,7 +259,11 @@ def _list(annotation: Any) -> ColumnType:
         element = column_type(item)
     except UnmappedTypeError:
         element = None
-    if element is None or element.kind in {"array", "jsonb"} or (element.labels and not element.enum):
+    if (
+        element is None
+        or element.kind in {"array", "jsonb"}
+        or (element.labels and not element.enum)
+    ):
         return ColumnType(kind="jsonb", sql="jsonb", python=annotation)
     return ColumnType(
         kind="array",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from operator import attrgetter
+from types import GenericAlias
 from typing import Any
 from uuid import UUID
 
@@ -63,7 +64,9 @@ def _msgspec_type(column_type: ColumnType) -> Any:
     if column_type.element is None:
         return column_type.python
     item = _msgspec_type(column_type.element)
-    return list[item | None] if column_type.element_nullable and item is not Any else list[item]
+    if column_type.element_nullable and item is not Any:
+        item |= None
+    return GenericAlias(list, (item,))
 
 
 def check_value(
@@ -104,8 +107,8 @@ def _checked(plan: _Plan, model: str, value: Any, row_index: int | None) -> Any:
     try:
         checked = msgspec.convert(value, plan.python, builtin_types=_STRICT)
     except (msgspec.ValidationError, OverflowError):
-        rule = f"must be {_type_name(column.type.python)}"
-        raise _invalid(model, column, value, rule, row_index) from None
+        wanted = f"must be {_type_name(column.type.python)}"
+        raise _invalid(model, column, value, wanted, row_index) from None
     for rule in plan.rules:
         if not rule.holds(checked):
             raise _invalid(model, column, value, rule.text, row_index)
@@ -148,14 +151,15 @@ class Validator:
         columns: Columns to check, in the order wanted.
     """
 
-    __slots__ = ("_encoded", "_model", "_name", "_plans", "_row_type", "_ruled", "_values")
+    __slots__ = ("_encoded", "_model", "_name", "_plans", "_rows_type", "_ruled", "_values")
 
     def __init__(self, info: TableInfo, columns: Sequence[ColumnInfo]) -> None:
         self._model = info.model
         self._name = info.model.__name__
         self._plans = tuple(_plan(column) for column in columns)
         self._values = _values_of([column.name for column in columns])
-        self._row_type = tuple[tuple(plan.python for plan in self._plans)]  # type: ignore[misc]  # made at run time
+        row_type = GenericAlias(tuple, tuple(plan.python for plan in self._plans))
+        self._rows_type = GenericAlias(list, (row_type,))
         self._ruled = tuple((i, plan) for i, plan in enumerate(self._plans) if plan.rules)
         self._encoded = tuple((i, plan) for i, plan in enumerate(self._plans) if plan.encode)
 
@@ -195,7 +199,7 @@ class Validator:
         if set(map(type, models)) != {self._model}:
             raise TypeError
         raw = list(map(self._values, models))
-        rows = msgspec.convert(raw, list[self._row_type], builtin_types=_STRICT)  # type: ignore[name-defined]  # made at run time
+        rows = msgspec.convert(raw, self._rows_type, builtin_types=_STRICT)
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for i, plan in self._ruled:
             _check_column(plan, columns[i])

@@ -17,7 +17,7 @@ __all__ = ["UnfitValueError", "decoder", "encoder"]
 
 _BIG_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?[eE]\+?\d+')
 _HINT_OF_BIG_NUMBER = re.compile(rb"\d[eE]\+?\d")
-_NUL = re.compile(rb'(?<!\\)(?:\\\\)*\\u0000')
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class UnfitValueError(ValueError):
