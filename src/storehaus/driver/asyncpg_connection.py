@@ -19,6 +19,9 @@ __all__ = ["AsyncpgConnection"]
 
 
 _ROLLBACK_SECONDS = 5.0
+# After a statement that was cut off the caller has waited long enough: a server that does not
+# answer at once loses the connection.
+_CUT_OFF_ROLLBACK_SECONDS = 1.0
 
 
 class AsyncpgConnection:
@@ -141,7 +144,7 @@ class AsyncpgConnection:
         session = self._lent
         if session.is_settled and not self.in_transaction:
             return
-        limit = self._statement_timeout_seconds or _ROLLBACK_SECONDS
+        limit = _ROLLBACK_SECONDS if session.is_settled else _CUT_OFF_ROLLBACK_SECONDS
         try:
             await session.run(session.raw.execute, "ROLLBACK", timeout=limit)
         except (ConnectionFailed, QueryTimeout):

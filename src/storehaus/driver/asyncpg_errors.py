@@ -36,21 +36,9 @@ def translate_error(error: Exception, *, is_closed: bool) -> StorehausError:
     if isinstance(error, asyncpg.PostgresError) and error.severity is not None:
         # Without a severity it was made by asyncpg, not by the server.
         return build_error(_report(error))
-    if isinstance(error, asyncpg.InterfaceError) and is_closed:
-        # asyncpg raises this before it writes anything.
-        return ConnectionFailed("the connection is closed", sent=False)
     if is_closed or isinstance(error, OSError):
-        return ConnectionFailed(
-            "the connection broke while the statement was running",
-            sqlstate=_sqlstate_of_cause(error),
-            sent=True,
-        )
-    if isinstance(error, asyncpg.OutdatedSchemaCacheError):
-        return DatabaseError("a type was altered while the connection was open; try again")
-    return QueryError(
-        f"the statement and its parameters do not fit ({type(error).__name__}): "
-        "a value of the wrong type or out of its range, or a wrong number of them"
-    )
+        return _loss_of_connection(error)
+    return _fault_of_caller(error)
 
 
 def translate_commit_error(error: StorehausError) -> StorehausError:
@@ -90,6 +78,30 @@ def translate_connect_error(
     return ConnectionFailed(f"cannot connect to {target}: {reason}", sqlstate=sqlstate, sent=False)
 
 
+def _loss_of_connection(error: Exception) -> ConnectionFailed:
+    if isinstance(error, asyncpg.InterfaceError):
+        # asyncpg raises this one before it writes anything.
+        return ConnectionFailed("the connection is closed", sent=False)
+    # What the server said before it hung up, for instance 57P01.
+    cause = error.__cause__
+    sqlstate = cause.sqlstate if isinstance(cause, asyncpg.PostgresError) else None
+    return ConnectionFailed(
+        "the connection broke while the statement was running", sqlstate=sqlstate, sent=True
+    )
+
+
+def _fault_of_caller(error: Exception) -> StorehausError:
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+        return QueryError(
+            "the parameters do not fit the statement: "
+            "a value of the wrong type or out of its range, or a wrong number of them"
+        )
+    if isinstance(error, asyncpg.OutdatedSchemaCacheError):
+        return DatabaseError("a type was altered while the connection was open; try again")
+    kind = type(error).__name__
+    return QueryError(f"a value cannot be carried between Python and PostgreSQL ({kind})")
+
+
 def _report(error: asyncpg.PostgresError) -> ServerReport:
     return ServerReport(
         sqlstate=error.sqlstate,
@@ -98,12 +110,6 @@ def _report(error: asyncpg.PostgresError) -> ServerReport:
         constraint=error.constraint_name,
         column=error.column_name,
     )
-
-
-def _sqlstate_of_cause(error: Exception) -> str | None:
-    """What the server said before it hung up, for instance 57P01."""
-    cause = error.__cause__
-    return cause.sqlstate if isinstance(cause, asyncpg.PostgresError) else None
 
 
 def _describe_target(arguments: Mapping[str, Any]) -> str:

@@ -145,8 +145,13 @@ class Session:
         """Say goodbye and close the connection; past the time-out, terminate it."""
         try:
             await self.raw.close(timeout=timeout_seconds)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            # asyncpg has aborted the connection, which is as closed as it gets.
+        except (
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ):
+            # A goodbye that fails is no news: the connection was to be closed anyway.
             self.raw.terminate()
 
 
