@@ -95,7 +95,7 @@ WRONG_VARIABLES = [
 ]
 
 
-@pytest.mark.parametrize("wrong", WRONG_VARIABLES, ids=lambda wrong: f"{wrong[0]} {wrong[3]}")
+@pytest.mark.parametrize("wrong", WRONG_VARIABLES, ids=lambda wrong: f"{wrong[0]}={wrong[1][:40]}")
 def test_variable_is_refused_by_key_name_and_rule(
     wrong: tuple[str, str, str | None, str], setenv: SetEnv, refuse: Refuse
 ) -> None:
