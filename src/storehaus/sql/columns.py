@@ -1,0 +1,99 @@
+"""Lists of columns, which every statement spells out.
+
+Never `*`: a row is an instance by position, and a column added by another program would shift it.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from storehaus.model.records import ColumnInfo, TableInfo
+from storehaus.model.types import ColumnType
+from storehaus.sql.identifiers import cast_name, quote_identifier
+
+__all__ = [
+    "INPUT",
+    "TABLE",
+    "active",
+    "column_list",
+    "key_condition",
+    "qualified",
+    "returning",
+    "same_key",
+    "typed_unnest",
+]
+
+TABLE = '"t"'
+"""Alias of the table in statements that name another relation too."""
+
+INPUT = '"i"'
+"""Alias of the rows that a statement was given."""
+
+
+def column_list(columns: Iterable[ColumnInfo]) -> str:
+    """`"id", "name"`."""
+    return ", ".join(quote_identifier(column.column) for column in columns)
+
+
+def qualified(alias: str, column: ColumnInfo) -> str:
+    """`"t"."name"`."""
+    return f"{alias}.{quote_identifier(column.column)}"
+
+
+def returning(info: TableInfo, alias: str | None = None) -> str:
+    """RETURNING with every column in the order of an instance."""
+    if alias is None:
+        return f"RETURNING {column_list(info.columns)}"
+    return "RETURNING " + ", ".join(qualified(alias, column) for column in info.columns)
+
+
+def active(info: TableInfo, alias: str | None = None) -> str:
+    """` AND "__is_active__"` where the model soft-deletes, else nothing."""
+    if info.soft_delete is None:
+        return ""
+    flag = info.soft_delete
+    return f" AND {qualified(alias, flag) if alias else quote_identifier(flag.column)}"
+
+
+def key_condition(keys: Sequence[ColumnInfo]) -> str:
+    """`"id" = $1`: the keys against the first parameters."""
+    return " AND ".join(
+        f"{quote_identifier(key.column)} = ${i}" for i, key in enumerate(keys, start=1)
+    )
+
+
+def same_key(keys: Sequence[ColumnInfo]) -> str:
+    """`"t"."id" = "i"."id"`: the table's rows against the given ones."""
+    return " AND ".join(f"{qualified(TABLE, key)} = {qualified(INPUT, key)}" for key in keys)
+
+
+def typed_unnest(info: TableInfo, columns: Sequence[ColumnInfo], first: int = 1) -> tuple[str, str]:
+    """Spell a batch out as a relation `u` with one array parameter per column.
+
+    Args:
+        info: The model.
+        columns: At least one.
+        first: Number of the first parameter.
+
+    Returns:
+        The FROM item, whose last column `"#"` counts the rows from 1, and the columns of `u` in
+        their own types.
+    """
+    arrays = ", ".join(
+        f"${first + i}::{_array_type(column.type)}" for i, column in enumerate(columns)
+    )
+    relation = f'unnest({arrays}) WITH ORDINALITY AS "u"({column_list(columns)}, "#")'
+    values = ", ".join(_restored(info, column) for column in columns)
+    return relation, values
+
+
+def _array_type(column_type: ColumnType) -> str:
+    # Enums and arrays travel as text: no look-up of their type, and no arrays of arrays.
+    if column_type.enum is not None or column_type.element is not None:
+        return "text[]"
+    return f"{cast_name(None, column_type)}[]"
+
+
+def _restored(info: TableInfo, column: ColumnInfo) -> str:
+    value = qualified('"u"', column)
+    if column.type.enum is not None or column.type.element is not None:
+        return f"{value}::{cast_name(info.schema, column.type)}"
+    return value

@@ -1,0 +1,102 @@
+"""INSERT and upsert statements of a model, as text; the values are parameters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storehaus.model.records import ColumnInfo, TableInfo
+from storehaus.sql.columns import TABLE, column_list, qualified, returning, typed_unnest
+from storehaus.sql.identifiers import quote_identifier, table_name
+
+__all__ = ["Conflict", "insert_many", "insert_one", "upsert_many", "upsert_one"]
+
+_TAGS = '"__tags__"'
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What an upsert does when the row exists.
+
+    Attributes:
+        target: Columns of the primary key or of a unique index.
+        predicate: Predicate of a partial unique index as SQL, None for a full one.
+        update: Columns that take the new values.
+    """
+
+    target: tuple[ColumnInfo, ...]
+    predicate: str | None
+    update: tuple[ColumnInfo, ...]
+
+
+def insert_one(info: TableInfo, columns: Sequence[ColumnInfo]) -> str:
+    """Insert one row. Parameters: the columns in order, then the tags."""
+    return f"{_single(info, columns)} {returning(info)}"
+
+
+def insert_many(info: TableInfo, columns: Sequence[ColumnInfo]) -> str:
+    """Insert rows in order. Parameters: an array per column, then the tags.
+
+    Without any column the first parameter is the number of rows.
+    """
+    return f"{_batch(info, columns)} {returning(info)}"
+
+
+def upsert_one(info: TableInfo, columns: Sequence[ColumnInfo], conflict: Conflict) -> str:
+    """Insert one row or update the one it collides with.
+
+    Parameters as for `insert_one`; tags that are NULL keep those of an existing row. The last
+    column returned says whether the row was inserted.
+    """
+    return _upsert(info, _single(info, columns, optional_tags=True), len(columns), conflict)
+
+
+def upsert_many(info: TableInfo, columns: Sequence[ColumnInfo], conflict: Conflict) -> str:
+    """As `upsert_one` for many rows, with the parameters of `insert_many`."""
+    return _upsert(info, _batch(info, columns, optional_tags=True), len(columns), conflict)
+
+
+def _single(info: TableInfo, columns: Sequence[ColumnInfo], *, optional_tags: bool = False) -> str:
+    values = [f"${i}" for i in range(1, len(columns) + 1)]
+    values.append(_tags(len(columns) + 1, optional=optional_tags))
+    return f"INSERT INTO {table_name(info)} ({_targets(columns)}) VALUES ({', '.join(values)})"
+
+
+def _batch(info: TableInfo, columns: Sequence[ColumnInfo], *, optional_tags: bool = False) -> str:
+    target = f"INSERT INTO {table_name(info)} ({_targets(columns)})"
+    if not columns:
+        return f"{target} SELECT {_tags(2, optional=optional_tags)} FROM generate_series(1, $1)"
+    relation, values = typed_unnest(info, columns)
+    tags = _tags(len(columns) + 1, optional=optional_tags)
+    return f'{target} SELECT {values}, {tags} FROM {relation} ORDER BY "u"."#"'
+
+
+def _targets(columns: Sequence[ColumnInfo]) -> str:
+    return f"{column_list(columns)}, {_TAGS}" if columns else _TAGS
+
+
+def _tags(parameter: int, *, optional: bool) -> str:
+    value = f"${parameter}::text[]"
+    return f"coalesce({value}, '{{}}')" if optional else value
+
+
+def _upsert(info: TableInfo, insert: str, tags_after: int, conflict: Conflict) -> str:
+    # In ON CONFLICT only the table itself may be named, and is: its columns are ambiguous there.
+    table = table_name(info)
+    insert = insert.replace(f"INSERT INTO {table} (", f'INSERT INTO {table} AS "t" (', 1)
+    target = f"({column_list(conflict.target)})"
+    if conflict.predicate is not None:
+        target += f" WHERE {conflict.predicate}"
+    changes = [f"{_name(column)} = EXCLUDED.{_name(column)}" for column in conflict.update]
+    changes.append(f'{_TAGS} = coalesce(${tags_after + 1}::text[], "t".{_TAGS})')
+    if info.soft_delete is not None:
+        changes.append(f"{_name(info.soft_delete)} = true")
+    if info.version is not None:
+        changes.append(f"{_name(info.version)} = {qualified(TABLE, info.version)} + 1")
+    # A row version made by INSERT has never been locked or deleted: its xmax is 0.
+    return (
+        f"{insert} ON CONFLICT {target} DO UPDATE SET {', '.join(changes)}"
+        f' {returning(info, TABLE)}, "t".xmax = 0'
+    )
+
+
+def _name(column: ColumnInfo) -> str:
+    return quote_identifier(column.column)
