@@ -5,7 +5,7 @@ The operand types decide what checkers accept: `Wallet.balance - 10` is an `Expr
 on a number.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -44,6 +44,8 @@ TimeT = TypeVar("TimeT", datetime, date, timedelta)
 # expression that can be NULL.
 Given: TypeAlias = "S | Expression[S]"
 Maybe: TypeAlias = "S | Expression[S] | Expression[S | None]"
+
+Items: TypeAlias = "Iterable[S] | Expression[list[S]] | Expression[list[S] | None]"
 
 
 class Expression(Node, Generic[T]):
@@ -147,7 +149,7 @@ class Expression(Node, Generic[T]):
     def contains(self: "Expression[TextT]", part: str) -> Condition: ...
     @overload
     def contains(
-        self: "Expression[list[S]] | Expression[list[S] | None]", part: Sequence[S]
+        self: "Expression[list[S]] | Expression[list[S] | None]", part: "Items[S]"
     ) -> Condition: ...
     @overload
     def contains(self: "Expression[DocumentT]", part: Mapping[str, object]) -> Condition: ...
@@ -159,13 +161,13 @@ class Expression(Node, Generic[T]):
         """
         if isinstance(part, str):
             return Like(self, Value("%" + escape_like(part) + "%"))
-        return Containment(self, operand(part))
+        return Containment(self, Value(part) if isinstance(part, Mapping) else _items(part))
 
     def overlaps(
-        self: "Expression[list[S]] | Expression[list[S] | None]", items: Sequence[S]
+        self: "Expression[list[S]] | Expression[list[S] | None]", items: "Items[S]"
     ) -> Condition:
         """The array has at least one of the items."""
-        return Overlap(self, operand(items))
+        return Overlap(self, _items(items))
 
     def any_(self: "Expression[list[S]] | Expression[list[S] | None]", item: S) -> Condition:
         """The array has this item.
@@ -401,7 +403,7 @@ class Expression(Node, Generic[T]):
         return _computed("%", operand(other), self)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Arithmetic(Expression[T]):
     """Two operands computed: `Wallet.balance - 10`.
 
@@ -410,6 +412,9 @@ class Arithmetic(Expression[T]):
         left: Left operand.
         right: Right operand.
     """
+
+    # Not slots=True: in a generic class that breaks `Arithmetic[int](…)` on Python 3.11.
+    __slots__ = ("left", "operator", "right")
 
     operator: Operator
     left: Node
@@ -446,6 +451,10 @@ def escape_like(text: object) -> str:
     if not isinstance(text, str):
         raise QueryError(f"a text is needed, not {type(text).__name__}")
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _items(items: object) -> Node:
+    return items if isinstance(items, Node) else Value(list(members(items)))
 
 
 def _computed(operator: Operator, left: Node, right: Node) -> Expression[Any]:

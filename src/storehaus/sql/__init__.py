@@ -1,0 +1,33 @@
+"""Queries and changes as statements: text and parameters, apart from each other."""
+
+from storehaus.sql.assignments import compile_assignments
+from storehaus.sql.binder import Binder
+from storehaus.sql.builder import QueryBuilder, as_query
+from storehaus.sql.conditions import render_literal_condition
+from storehaus.sql.identifiers import cast_name, column_list, quote_identifier, table_name
+from storehaus.sql.select import (
+    compile_count,
+    compile_exists,
+    compile_filter,
+    compile_find,
+    has_filter,
+)
+from storehaus.sql.statement import Statement
+
+__all__ = [
+    "Binder",
+    "QueryBuilder",
+    "Statement",
+    "as_query",
+    "cast_name",
+    "column_list",
+    "compile_assignments",
+    "compile_count",
+    "compile_exists",
+    "compile_filter",
+    "compile_find",
+    "has_filter",
+    "quote_identifier",
+    "render_literal_condition",
+    "table_name",
+]

@@ -1,0 +1,89 @@
+"""The right-hand sides of SET."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from storehaus.errors import QueryError, ValidationError
+from storehaus.expr import Column
+from storehaus.expr.expression import Expression
+from storehaus.expr.node import Name, Node
+from storehaus.model.records import ColumnInfo, TableInfo
+from storehaus.model.validation import wire_value
+from storehaus.query import UpdateSet
+from storehaus.sql.binder import Writer
+from storehaus.sql.operands import NUMBERS, comparable, operand_sql
+from storehaus.sql.scope import Scope
+
+__all__ = ["compile_assignments"]
+
+
+def compile_assignments(
+    info: TableInfo, changes: Mapping[Any, Any] | UpdateSet, binder: Writer
+) -> list[tuple[ColumnInfo, str]]:
+    """Write what each changed column becomes.
+
+    Args:
+        info: The model that is written to.
+        changes: Column or name of a field → value or expression.
+        binder: Takes the values.
+
+    Returns:
+        Pairs of column and SQL, in the order of the changes, at least one.
+
+    Raises:
+        QueryError: On an unknown name, a field changed twice, no change at all, or an expression of
+            another type.
+        ValidationError: On a value that does not fit its field, and for fields that no update may
+            change: the primary key, and those declared so.
+    """
+    scope = Scope(info, binder)
+    found: dict[ColumnInfo, str] = {}
+    for field, value in _pairs(changes):
+        column = scope.column(Name(field) if isinstance(field, str) else _column(field))
+        if column in found:
+            raise scope.refuse(column, "is changed twice")
+        _check_updatable(scope, column)
+        found[column] = _assigned(scope, column, value)
+    if not found:
+        raise QueryError("there is nothing to change", model=scope.model)
+    return list(found.items())
+
+
+def _pairs(changes: Mapping[Any, Any] | UpdateSet) -> Iterable[tuple[Any, Any]]:
+    if isinstance(changes, UpdateSet):
+        return changes.changes
+    if isinstance(changes, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+        return changes.items()
+    raise QueryError(f"changes are a mapping or an UpdateSet, not {type(changes).__name__}")
+
+
+def _column(field: object) -> Column[Any]:
+    if isinstance(field, Column):
+        return field  # pyright: ignore[reportUnknownVariableType]  # any value
+    raise QueryError(f"a field is a column or a name, not {type(field).__name__}")
+
+
+def _check_updatable(scope: Scope, column: ColumnInfo) -> None:
+    if column.updatable and not column.primary_key and not column.system:
+        return
+    rule = "primary keys are never updated" if column.primary_key else "is not updatable"
+    raise ValidationError(
+        f"{scope.model}.{column.name}: {rule}", model=scope.model, field=column.name, rule=rule
+    )
+
+
+def _assigned(scope: Scope, column: ColumnInfo, value: object) -> str:
+    if not isinstance(value, Node):
+        return scope.write(column, wire_value(scope.model, column, value))
+    if not isinstance(value, Expression):
+        raise scope.refuse(column, f"becomes a value or an expression, not {type(value).__name__}")
+    computed = operand_sql(scope, cast("Node", value))
+    if not _assignable(computed.column, column):
+        types = f"{computed.column.type.sql} is no {column.type.sql}"
+        raise scope.refuse(column, f"cannot become the result of this expression: {types}")
+    return computed.text
+
+
+def _assignable(source: ColumnInfo, target: ColumnInfo) -> bool:
+    loses = target.type.kind == "integer" and source.type.kind in NUMBERS[1:]
+    return comparable(source, target) and not loses

@@ -1,0 +1,22 @@
+"""A statement ready for the driver."""
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Statement"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Text and parameters, apart from each other.
+
+    Equal shapes of queries have equal text, whatever their values: the text is the key under which
+    the server keeps the prepared statement.
+
+    Attributes:
+        text: SQL with `$1 … $n`.
+        params: Values in wire form, `params[0]` for `$1`.
+    """
+
+    text: str
+    params: tuple[Any, ...] = ()
