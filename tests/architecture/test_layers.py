@@ -47,7 +47,7 @@ VIOLATIONS = {
         "front-door", {"store/seeded.py": "from storehaus import __version__"}
     ),
     "asyncpg in store": Violation("asyncpg-door", {"store/seeded.py": "import asyncpg"}),
-    "asyncpg beside its module": Violation(
+    "asyncpg beside its modules": Violation(
         "asyncpg-door", {"driver/seeded.py": "from asyncpg import Record"}
     ),
     "the asyncpg adapter in store": Violation(
