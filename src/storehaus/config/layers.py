@@ -28,6 +28,7 @@ PREFIX = "STOREHAUS_"
 _DELIMITER = "__"
 _FOREIGN = {"database_url": ("database", "url"), "redis_url": ("cache", "redis_url")}
 _SECRETS = frozenset({"url", "password", "redis_url"})
+_JSON_RULE = f"must be a JSON object; one variable per key is easier ({PREFIX}DATABASE__HOST)"
 
 Sections: TypeAlias = Mapping[str, type[Section]]
 
@@ -165,7 +166,7 @@ def _find_lines(path: Path) -> dict[str, str]:
 def _collect(source: EnvSettingsSource, sections: Sections, places: Mapping[str, str]) -> Variables:
     tables = _explode(source)
     if tables is None:
-        raise as_error(_find_broken_json(source, sections, places))
+        raise as_error(_find_unreadable(source, places))
     known = {name: table for name, table in tables.items() if name in sections}
     return Variables(source.env_vars, places, known, _find_misspelt(sections, places))
 
@@ -178,13 +179,17 @@ def _explode(source: EnvSettingsSource) -> dict[str, Any] | None:
         return None
 
 
-def _find_broken_json(
-    source: EnvSettingsSource, sections: Sections, places: Mapping[str, str]
-) -> list[Problem]:
-    rule = f"must be a JSON object; one variable per key is easier ({PREFIX}DATABASE__HOST)"
-    names = {section: PREFIX.lower() + section for section in sections}
-    found = {section: name for section, name in names.items() if source.env_vars.get(name)}
-    return [Problem(section, places[name], rule) for section, name in found.items()]
+def _find_unreadable(source: EnvSettingsSource, places: Mapping[str, str]) -> list[Problem]:
+    """Find the variables that cannot even be converted, by converting each on its own."""
+    values, problems = source.env_vars, list[Problem]()
+    for name in filter(lambda name: name.startswith(PREFIX.lower()), values):
+        source.env_vars = {name: values[name]}
+        if _explode(source) is None:
+            key = name.removeprefix(PREFIX.lower()).replace(_DELIMITER, ".")
+            rule = "must be a value of its type" if "." in key else _JSON_RULE
+            problems.append(Problem(key, places[name], rule))
+    source.env_vars = values
+    return problems
 
 
 def _find_misspelt(sections: Sections, places: Mapping[str, str]) -> tuple[Problem, ...]:

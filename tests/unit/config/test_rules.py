@@ -75,6 +75,7 @@ def test_file_is_refused_by_key_line_and_rule(
 
 WRONG_VARIABLES = [
     ("STOREHAUS_DATABASE__PORT", "many", "database.port", "valid integer"),
+    ("STOREHAUS_DATABASE__PORT", "9" * 5000, "database.port", "must be a value of its type"),
     ("STOREHAUS_DATABASE__PORT", "0", "database.port", "greater than or equal to 1"),
     ("STOREHAUS_DATABASE__PORT__X", "0", "database.port__x", "is not a known key"),
     ("STOREHAUS_DATABASE__HOTS", "x", "database.hots", "did you mean 'host'?"),
@@ -110,11 +111,12 @@ def test_variable_is_refused_by_key_name_and_rule(
     assert key is None or error.key == key
 
 
-@pytest.mark.parametrize(("name", "value", "key", "rule"), WRONG_VARIABLES)
+@pytest.mark.parametrize("wrong", WRONG_VARIABLES, ids=lambda wrong: f"{wrong[0]}={wrong[1][:40]}")
 def test_variable_in_dotenv_is_refused_by_its_line(
-    name: str, value: str, key: str | None, rule: str, refuse: Refuse
+    wrong: tuple[str, str, str | None, str], refuse: Refuse
 ) -> None:
     """The same in .env is named with the line of the file."""
+    name, value, key, rule = wrong
     Path(".env").write_text(f"# a comment\nOTHER='two\nlines'\n\n\nexport {name}='{value}'\n")
 
     error = refuse()
