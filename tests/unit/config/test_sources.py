@@ -1,5 +1,7 @@
 """Where settings come from, and which source wins."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -259,3 +261,13 @@ def test_byte_order_mark_is_not_part_of_the_file() -> None:
     Path("storehaus.toml").write_bytes(b"\xef\xbb\xbf[database]\r\nport = 1\r\n")
 
     assert AppConfig.load().database.port == 1
+
+
+def test_settings_load_neither_driver_nor_sqlalchemy() -> None:
+    """Configuration stands at the bottom: importing it brings no part of the data layer."""
+    heavy = "asyncpg", "sqlalchemy", "alembic", "redis", "rich", "typer"
+    code = f"import sys, storehaus.config; print([m for m in {heavy} if m in sys.modules])"
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert shown.stdout.strip() == "[]"
