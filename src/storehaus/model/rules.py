@@ -16,7 +16,7 @@ from storehaus.model.pattern import compile_pattern
 from storehaus.model.records import Bounds
 from storehaus.model.types import ColumnType, Numeric
 
-__all__ = ["Rule", "bound_rules", "type_rules"]
+__all__ = ["Rule", "bound_rules", "is_text", "type_rules"]
 
 # PostgreSQL, "Numeric Types": digits before and after the point of an unsized numeric.
 _NUMERIC_WHOLE_DIGITS = 131_072
@@ -105,7 +105,8 @@ def _of_items(rule: Rule) -> Rule:
     return Rule(f"each item {rule.text}", lambda value: hold([value]), hold)
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
+    """Whether PostgreSQL can store a text: it knows no NUL and no lone surrogate."""
     if "\x00" in value:
         return False
     if value.isascii():
@@ -119,8 +120,8 @@ def _is_text(value: str) -> bool:
 
 _TEXT = Rule(
     "must hold no NUL and no lone surrogate",
-    _is_text,
-    lambda values: _is_text("".join(values)),
+    is_text,
+    lambda values: is_text("".join(values)),
 )
 
 
@@ -163,6 +164,8 @@ def _fits(size: Numeric, value: Decimal) -> bool:
 
 
 def _is_instant(value: datetime) -> bool:
+    if value.tzinfo is UTC:
+        return True
     if value.utcoffset() is None:
         return False
     try:

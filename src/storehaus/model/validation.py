@@ -1,72 +1,32 @@
 """Checking what is about to be written, at the price of a fraction of a microsecond a row.
 
-A batch is converted whole by msgspec and checked column by column; only when that fails is it
-gone through row by row and field by field, to say exactly what was wrong.
+A batch is converted whole by msgspec and checked column by column, a single row by way of a struct
+made for it; only when that fails is a row gone through field by field, to say what was wrong.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from types import GenericAlias
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
 from storehaus.errors import ValidationError
+from storehaus.model.plan import Plan, checked_value, encoded_value, plan_of
 from storehaus.model.records import ColumnInfo, TableInfo
-from storehaus.model.rules import Rule, bound_rules, type_rules
-from storehaus.model.types import ColumnType
-from storehaus.model.wire import UnfitValueError, encoder
+from storehaus.model.rules import is_text
+from storehaus.model.wire import UnfitValueError
 
 __all__ = ["Validator", "check_value", "wire_value"]
 
-# Naming these switches msgspec's conversions off: the text "2020-01-01" is no date.
-_STRICT = (bytes, date, datetime, time, timedelta, Decimal, UUID)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """How to check one column."""
-
-    column: ColumnInfo
-    python: Any
-    rules: tuple[Rule, ...]
-    encode: Callable[[Any], Any] | None
-
-
-def _plan(column: ColumnInfo, *, bounds: bool = True) -> _Plan:
-    key = (_Plan, bounds)
-    if key not in column.derived:
-        column.derived[key] = _make_plan(column, bounds=bounds)
-    plan: _Plan = column.derived[key]
-    return plan
-
-
-def _make_plan(column: ColumnInfo, *, bounds: bool) -> _Plan:
-    rules = type_rules(column.type)
-    if bounds:
-        rules += bound_rules(column.bounds, column.type)
-    return _Plan(column, _checked_type(column), rules, encoder(column.type))
-
-
-def _checked_type(column: ColumnInfo) -> Any:
-    python = _msgspec_type(column.type)
-    return python | None if column.nullable and python is not Any else python
-
-
-def _msgspec_type(column_type: ColumnType) -> Any:
-    # Any: msgspec would turn the text "a" into a member, and cannot see inside of structs.
-    if column_type.kind in {"enum", "inet", "cidr", "jsonb"}:
-        return Any
-    if column_type.element is None:
-        return column_type.python
-    item = _msgspec_type(column_type.element)
-    if column_type.element_nullable and item is not Any:
-        item |= None
-    return GenericAlias(list, (item,))
+_DOUBTS = (
+    AttributeError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    msgspec.ValidationError,
+    UnfitValueError,
+)
 
 
 def check_value(
@@ -84,9 +44,9 @@ def check_value(
     Raises:
         ValidationError: When it does not fit.
     """
-    plan = _plan(column, bounds=bounds)
-    checked = _checked(plan, model, value, row_index)
-    _encoded(plan, model, checked, row_index)
+    plan = plan_of(column, bounds=bounds)
+    checked = checked_value(plan, model, value, row_index)
+    encoded_value(plan, model, checked, row_index)
     return checked
 
 
@@ -94,53 +54,8 @@ def wire_value(
     model: str, column: ColumnInfo, value: Any, *, bounds: bool = True, row_index: int | None = None
 ) -> Any:
     """As `check_value`, but give the value as the driver takes it."""
-    plan = _plan(column, bounds=bounds)
-    return _encoded(plan, model, _checked(plan, model, value, row_index), row_index)
-
-
-def _checked(plan: _Plan, model: str, value: Any, row_index: int | None) -> Any:
-    column = plan.column
-    if value is None:
-        if not column.nullable:
-            raise _invalid(model, column, value, "must not be None", row_index)
-        return None
-    try:
-        checked = msgspec.convert(value, plan.python, builtin_types=_STRICT)
-    except (msgspec.ValidationError, OverflowError):
-        wanted = f"must be {_type_name(column.type.python)}"
-        raise _invalid(model, column, value, wanted, row_index) from None
-    for rule in plan.rules:
-        if not rule.holds(checked):
-            raise _invalid(model, column, value, rule.text, row_index)
-    return checked
-
-
-def _encoded(plan: _Plan, model: str, checked: Any, row_index: int | None) -> Any:
-    if plan.encode is None or checked is None:
-        return checked
-    try:
-        return plan.encode(checked)
-    except UnfitValueError as unfit:
-        raise _invalid(model, plan.column, checked, str(unfit), row_index) from None
-
-
-def _invalid(
-    model: str, column: ColumnInfo, value: Any, rule: str, row_index: int | None
-) -> ValidationError:
-    value_type = type(value).__name__
-    place = "" if row_index is None else f" of row {row_index}"
-    return ValidationError(
-        f"{model}.{column.name}{place} {rule} (got {value_type})",
-        model=model,
-        field=column.name,
-        value_type=value_type,
-        rule=rule,
-        row_index=row_index,
-    )
-
-
-def _type_name(python: Any) -> str:
-    return python.__name__ if isinstance(python, type) else str(python)
+    plan = plan_of(column, bounds=bounds)
+    return encoded_value(plan, model, checked_value(plan, model, value, row_index), row_index)
 
 
 class Validator:
@@ -151,17 +66,45 @@ class Validator:
         columns: Columns to check, in the order wanted.
     """
 
-    __slots__ = ("_encoded", "_model", "_name", "_plans", "_rows_type", "_ruled", "_values")
+    __slots__ = (
+        "_encoded",
+        "_lossy",
+        "_model",
+        "_name",
+        "_plans",
+        "_row_type",
+        "_rows_type",
+        "_ruled",
+        "_strict",
+        "_tests",
+        "_texts",
+        "_values",
+    )
 
     def __init__(self, info: TableInfo, columns: Sequence[ColumnInfo]) -> None:
+        plans = tuple(plan_of(column) for column in columns)
         self._model = info.model
         self._name = info.model.__name__
-        self._plans = tuple(_plan(column) for column in columns)
+        self._plans = plans
         self._values = _values_of([column.name for column in columns])
-        row_type = GenericAlias(tuple, tuple(plan.python for plan in self._plans))
-        self._rows_type = GenericAlias(list, (row_type,))
-        self._ruled = tuple((i, plan) for i, plan in enumerate(self._plans) if plan.rules)
-        self._encoded = tuple((i, plan) for i, plan in enumerate(self._plans) if plan.encode)
+        types = tuple(plan.python for plan in plans)
+        self._rows_type = GenericAlias(list, (GenericAlias(tuple, types),))
+        # msgspec keeps what it knows about a struct, but learns a tuple type anew in each call.
+        fields = [(f"f{i}", python) for i, python in enumerate(types)]
+        self._row_type = msgspec.defstruct("_Row", fields, array_like=True, gc=False)
+        self._strict = tuple({python for plan in plans for python in plan.strict})
+        self._lossy = any(plan.lossy for plan in plans)
+        texts = [i for i, plan in enumerate(plans) if _is_plain_text(plan)]
+        self._texts = itemgetter(*texts, texts[0]) if texts else None
+        self._ruled = tuple((i, plan) for i, plan in enumerate(plans) if plan.rules)
+        # All texts of a row are tested in one go, see _texts.
+        self._tests = tuple(
+            (i, rule.holds, plan.open_to_none)
+            for i, plan in self._ruled
+            for rule in plan.rules
+            if rule.holds is not is_text
+        )
+        self._encoded = tuple((i, plan) for i, plan in enumerate(plans) if plan.encode)
 
     def row(self, model: Any, row_index: int | None = None) -> tuple[Any, ...]:
         """Check one model, give its values.
@@ -169,11 +112,10 @@ class Validator:
         Raises:
             ValidationError: Naming the field.
         """
-        self._check_class(model, row_index)
-        return tuple(
-            _encoded(plan, self._name, _checked(plan, self._name, value, row_index), row_index)
-            for plan, value in zip(self._plans, self._values(model), strict=True)
-        )
+        try:
+            return self._fast_row(model)
+        except _DOUBTS:
+            return self._slow_row(model, row_index)
 
     def columns(self, models: Sequence[Any], *, first_index: int = 0) -> list[Sequence[Any]]:
         """Check many models, give their values column by column.
@@ -188,24 +130,64 @@ class Validator:
         if not models or not self._plans:
             return [() for _ in self._plans]
         try:
-            return self._fast(models)
-        except (AttributeError, TypeError, OverflowError, msgspec.ValidationError, UnfitValueError):
+            return self._fast_columns(models)
+        except _DOUBTS:
             pass
         # Slowly, to find the culprit. When there is none, the fast way was too strict.
-        rows = [self.row(model, first_index + i) for i, model in enumerate(models)]
+        rows = [self._slow_row(model, first_index + i) for i, model in enumerate(models)]
         return list(zip(*rows, strict=True))
 
-    def _fast(self, models: Sequence[Any]) -> list[Sequence[Any]]:
+    def _fast_row(self, model: Any) -> tuple[Any, ...]:
+        if type(model) is not self._model:
+            raise TypeError
+        given = self._values(model)
+        converted = msgspec.convert(given, self._row_type, builtin_types=self._strict)
+        row = msgspec.structs.astuple(converted)
+        if self._lossy and row != given:
+            raise UnfitValueError
+        if self._texts and not is_text("".join(filter(None, self._texts(row)))):
+            raise UnfitValueError
+        for i, holds, open_to_none in self._tests:
+            value = row[i]
+            if open_to_none if value is None else not holds(value):
+                raise UnfitValueError
+        return self._encoded_row(row) if self._encoded else row
+
+    def _encoded_row(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        values = list(row)
+        for i, plan in self._encoded:
+            if values[i] is None:
+                if plan.open_to_none:
+                    raise UnfitValueError
+                continue
+            values[i] = _encode(plan)(values[i])
+        return tuple(values)
+
+    def _fast_columns(self, models: Sequence[Any]) -> list[Sequence[Any]]:
         if set(map(type, models)) != {self._model}:
             raise TypeError
-        raw = list(map(self._values, models))
-        rows = msgspec.convert(raw, self._rows_type, builtin_types=_STRICT)
+        given = list(map(self._values, models))
+        rows = msgspec.convert(given, self._rows_type, builtin_types=self._strict)
+        # msgspec hands most objects through, so that this compares identities.
+        if self._lossy and rows != given:
+            raise UnfitValueError
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for i, plan in self._ruled:
             _check_column(plan, columns[i])
         for i, plan in self._encoded:
             columns[i] = _encode_column(plan, columns[i])
         return columns
+
+    def _slow_row(self, model: Any, row_index: int | None) -> tuple[Any, ...]:
+        self._check_class(model, row_index)
+        # A field that was deleted from the instance has no value, like one that was never set.
+        values = (getattr(model, plan.column.name, msgspec.UNSET) for plan in self._plans)
+        return tuple(
+            encoded_value(
+                plan, self._name, checked_value(plan, self._name, value, row_index), row_index
+            )
+            for plan, value in zip(self._plans, values, strict=True)
+        )
 
     def _check_class(self, model: Any, row_index: int | None) -> None:
         if type(model) is self._model:
@@ -230,21 +212,29 @@ def _values_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*names)
 
 
-def _check_column(plan: _Plan, values: Sequence[Any]) -> None:
+def _is_plain_text(plan: Plan) -> bool:
+    return any(rule.holds is is_text for rule in plan.rules)
+
+
+def _check_column(plan: Plan, values: Sequence[Any]) -> None:
     if plan.column.nullable or plan.python is Any:
         present = [value for value in values if value is not None]
-        if len(present) < len(values) and not plan.column.nullable:
-            raise UnfitValueError("must not be None")
+        if len(present) < len(values) and plan.open_to_none:
+            raise UnfitValueError
         values = present
     if values and not all(rule.all_hold(values) for rule in plan.rules):
-        raise UnfitValueError("a value breaks a rule")
+        raise UnfitValueError
 
 
-def _encode_column(plan: _Plan, values: Sequence[Any]) -> list[Any]:
-    encode = plan.encode
-    assert encode is not None  # noqa: S101 - only such plans are asked
+def _encode(plan: Plan) -> Callable[[Any], Any]:
+    assert plan.encode is not None  # noqa: S101 - only such plans are asked
+    return plan.encode
+
+
+def _encode_column(plan: Plan, values: Sequence[Any]) -> list[Any]:
+    encode = _encode(plan)
     if plan.column.nullable:
         return [None if value is None else encode(value) for value in values]
     if any(value is None for value in values):
-        raise UnfitValueError("must not be None")
+        raise UnfitValueError
     return list(map(encode, values))
