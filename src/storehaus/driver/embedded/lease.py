@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -13,18 +14,19 @@ from storehaus.driver.embedded.home import check_home
 from storehaus.driver.embedded.patience import Patience
 from storehaus.driver.embedded.supervisor.messages import (
     LEASE_SOCKET,
-    RUN_LINK,
     SERVER_LOG,
     Failed,
     Plan,
     Ready,
     decode_answer,
     encode,
+    find_run_directory,
     read_log_tail,
 )
 from storehaus.errors import ConfigurationError, ConnectionFailed
 
 _POLL_SECONDS: Final = 0.01
+_CONNECT_SECONDS: Final = 1.0
 _DETACH_SECONDS: Final = 20.0
 _ANSWER_MAX_BYTES: Final = 1 << 16
 # Appended, not prepended: nothing beside the supervisor may shadow the standard library.
@@ -92,17 +94,20 @@ def acquire(plan: Plan, patience: Patience) -> Lease:
         ConnectionFailed: It did not come up; the message ends with its log.
     """
     try:
-        while patience.is_left:
-            lease = _try_acquire(plan, patience)
-            if lease is not None:
-                return lease
-            patience.pause()
-        log = read_log_tail(Path(plan.home))
-        raise ConnectionFailed(_with_log("the embedded PostgreSQL was not ready in time", log))
+        return _acquire(plan, patience)
     except BaseException:
         if plan.is_temporary:
             shutil.rmtree(plan.home, ignore_errors=True)  # perhaps no supervisor got to know it
         raise
+
+
+def _acquire(plan: Plan, patience: Patience) -> Lease:
+    while patience.is_left:
+        lease = _try_acquire(plan, patience)
+        if lease is not None:
+            return lease
+        patience.pause()
+    raise _fail("the embedded PostgreSQL was not ready in time", read_log_tail(Path(plan.home)))
 
 
 def _try_acquire(plan: Plan, patience: Patience) -> Lease | None:
@@ -112,26 +117,27 @@ def _try_acquire(plan: Plan, patience: Patience) -> Lease | None:
     connection = connection or _launch(plan)
     if connection is None:
         return None
-    try:
+    with ExitStack() as undo:
+        undo.callback(connection.close)
         line = _await_line(connection, patience)
         if line:
-            return Lease(connection, _judge(line, plan))
-        if is_starter and patience.is_left:
-            log = read_log_tail(Path(plan.home))
-            raise ConnectionFailed(_with_log("the supervisor of the embedded server died", log))
-    except BaseException:
-        connection.close()
-        raise
-    connection.close()
+            lease = Lease(connection, _judge(line, plan))
+            undo.pop_all()
+            return lease
+    if is_starter and patience.is_left:
+        raise _fail("the embedded PostgreSQL's supervisor died", read_log_tail(Path(plan.home)))
     return None
 
 
 def _join(home: Path) -> socket.socket | None:
     """Connect to the supervisor that serves a home, None if none does."""
+    run = find_run_directory(home)
+    if run is None:
+        return None
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.settimeout(1)
-        connection.connect(str(home.joinpath(RUN_LINK).readlink() / LEASE_SOCKET))
+        connection.settimeout(_CONNECT_SECONDS)
+        connection.connect(str(run / LEASE_SOCKET))
     except OSError:
         connection.close()
         return None
@@ -162,7 +168,7 @@ def _spawn(plan: Plan, lock: int) -> socket.socket:
     log = os.open(Path(plan.home) / SERVER_LOG, flags, 0o600)
     # Its own session: Ctrl-C in the terminal reaches neither it nor the server.
     try:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - no shell, and no word of it is the user's
             [
                 *(sys.executable, "-I", "-S", "-c", _BOOT, str(Path(__file__).parent)),
                 *(str(lock), str(far.fileno()), plan.home),
@@ -205,8 +211,9 @@ def _await_line(connection: socket.socket, patience: Patience) -> bytes:
 def _judge(line: bytes, plan: Plan) -> Ready:
     answer = decode_answer(line)
     if isinstance(answer, Failed):
-        reason = _with_log(answer.reason, answer.log)
-        raise ConfigurationError(reason) if answer.is_configuration else ConnectionFailed(reason)
+        if answer.is_configuration:
+            raise ConfigurationError(answer.reason)
+        raise _fail(answer.reason, answer.log)
     if plan.durable and not answer.durable:
         raise ConfigurationError(
             f"the server of {plan.home} is running with durable=False, for another process; stop "
@@ -225,5 +232,5 @@ def _judge(line: bytes, plan: Plan) -> Ready:
     return answer
 
 
-def _with_log(reason: str, log: str) -> str:
-    return f"{reason}; the end of its log:\n{log}" if log else reason
+def _fail(reason: str, log: str) -> ConnectionFailed:
+    return ConnectionFailed(f"{reason}; the end of its log:\n{log}" if log else reason)

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
 _NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
-# These decide who can reach the server and where its files are: they are not the user's.
+# These decide who can reach the server, where its files are and what a commit is worth.
 _RESERVED: Final = frozenset(
     {
         "config_file",
         "data_directory",
         "external_pid_file",
+        "fsync",
+        "full_page_writes",
         "hba_file",
         "ident_file",
         "listen_addresses",
@@ -51,7 +53,7 @@ class EmbeddedPostgres:
         settings: Further settings of PostgreSQL by name, for instance `{"work_mem": "64MB"}`.
 
     Raises:
-        ConfigurationError: A setting is malformed, or decides who can reach the server.
+        ConfigurationError: A setting is malformed, or is one that StoreHaus decides.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class EmbeddedPostgres:
             settings: Further settings of PostgreSQL by name.
 
         Raises:
-            ConfigurationError: A setting is malformed, or decides who can reach the server.
+            ConfigurationError: A setting is malformed, or is one that StoreHaus decides.
         """
         server = cls(durable=durable, settings=settings)
         server._is_temporary = True
@@ -226,10 +228,10 @@ class EmbeddedPostgres:
 
 
 def _check_settings(settings: Mapping[str, str]) -> None:
-    for name in settings:
+    for name, value in settings.items():
         if not re.fullmatch(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", name):
             raise ConfigurationError(f"{name!r} is not the name of a setting", key=name)
         if name in _RESERVED:
-            raise ConfigurationError(
-                f"{name} is set by StoreHaus: it decides who can reach the server", key=name
-            )
+            raise ConfigurationError(f"{name} is decided by StoreHaus", key=name)
+        if "\0" in value:
+            raise ConfigurationError(f"the value of {name} holds a NUL", key=name)

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .account import Account
 from .failure import StartFailed
@@ -211,16 +211,16 @@ class Cluster:
     def _spawn(
         self, command: Sequence[str], end: signal.Signals, keep: tuple[int, ...] = ()
     ) -> subprocess.Popen[bytes]:
+        options: dict[str, Any] = {
+            **self._account.process_options,
+            "cwd": "/",
+            "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            "stdin": subprocess.DEVNULL,
+            "pass_fds": keep,
+            "preexec_fn": make_tether(end),  # safe: this process has one thread
+        }
         try:
-            return subprocess.Popen(
-                command,
-                cwd="/",
-                env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-                stdin=subprocess.DEVNULL,
-                pass_fds=keep,
-                preexec_fn=make_tether(end),  # noqa: PLW1509 - this process has one thread
-                **self._account.process_options,
-            )
+            return subprocess.Popen[bytes](command, **options)
         except OSError as error:
             raise StartFailed(
                 f"cannot run {command[0]} as the account {self._account.name}: {error.strerror}"

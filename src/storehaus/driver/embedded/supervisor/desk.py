@@ -14,6 +14,7 @@ from .failure import NobodyLeft
 
 _ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _BACKLOG: Final = 128
+_CHUNK_BYTES: Final = 4096
 
 
 class LeaseDesk:
@@ -97,7 +98,7 @@ class LeaseDesk:
 
     def _read(self, member: socket.socket) -> None:
         try:
-            is_over = member.recv(4096) == b""
+            is_over = member.recv(_CHUNK_BYTES) == b""
         except BlockingIOError:
             return
         except OSError:
@@ -131,7 +132,7 @@ class LeaseDesk:
         """Let signals end a round: `select` alone would sleep on after each handler."""
         bell, clapper = socket.socketpair()
         clapper.setblocking(False)
-        self._watch(bell, partial(bell.recv, 4096))
+        self._watch(bell, partial(_drain, bell))
         self._clapper = clapper  # held, or the descriptor below would be closed
         signal.set_wakeup_fd(clapper.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _ignore)
@@ -140,6 +141,10 @@ class LeaseDesk:
 
     def _dismiss(self, _number: int, _frame: FrameType | None) -> None:
         self._is_dismissed = True
+
+
+def _drain(source: socket.socket) -> None:
+    source.recv(_CHUNK_BYTES)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

@@ -37,11 +37,21 @@ class Installation:
         return str(self.directory / "bin" / name)
 
 
-def open_installation(directory: Path, account: Account) -> Installation:
+def open_installation(
+    directory: Path, account: Account, copies: Path = SYSTEM_DIRECTORY
+) -> Installation:
     """The installation, or a copy of it when the account cannot reach the original.
 
     A virtual environment below root's home is closed to everybody else. Its directories stay as
     they are; the copy is made once per version, in a system directory.
+
+    Args:
+        directory: Where the programs were installed.
+        account: Who runs them.
+        copies: Where copies are kept.
+
+    Raises:
+        StartFailed: There are no programs.
     """
     program = directory / "bin" / "postgres"
     if not program.exists():
@@ -49,7 +59,7 @@ def open_installation(directory: Path, account: Account) -> Installation:
     if account.find_closed(program) is None:
         return Installation(directory)
     status = program.stat()
-    copy = SYSTEM_DIRECTORY / f"postgresql-{status.st_size:x}-{status.st_mtime_ns:x}"
+    copy = copies / f"postgresql-{status.st_size:x}-{status.st_mtime_ns:x}"
     if not copy.exists():
         _copy_openly(directory, copy)
     return Installation(copy)

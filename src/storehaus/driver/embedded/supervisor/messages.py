@@ -7,6 +7,7 @@ from typing import Any, Final
 
 LEASE_SOCKET: Final = "lease"
 RUN_LINK: Final = "run"
+HOME_LINK: Final = "home"
 SERVER_LOG: Final = "server.log"
 _LOG_TAIL_BYTES: Final = 4096
 _LOG_TAIL_LINES: Final = 20
@@ -85,6 +86,19 @@ def decode_answer(line: bytes) -> Ready | Failed:
     """The answer in a line that the supervisor sent."""
     facts: dict[str, Any] = json.loads(line)
     return Ready(**facts) if facts.pop("kind") == Ready.__name__ else Failed(**facts)
+
+
+def find_run_directory(home: Path) -> Path | None:
+    """The directory with the sockets of a home's supervisor, None if there is none.
+
+    The directory points back: a home that was copied while its server ran must not lead its user
+    to the server of the original.
+    """
+    try:
+        run = (home / RUN_LINK).readlink()
+        return run if (run / HOME_LINK).samefile(home) else None
+    except OSError:
+        return None
 
 
 def read_log_tail(home: Path) -> str:

@@ -16,13 +16,24 @@ from .cluster import DATA, PORT, Cluster
 from .desk import LeaseDesk
 from .failure import NobodyLeft, StartFailed
 from .installation import open_installation
-from .messages import LEASE_SOCKET, RUN_LINK, Failed, Plan, decode_plan, encode, read_log_tail
+from .messages import (
+    HOME_LINK,
+    LEASE_SOCKET,
+    RUN_LINK,
+    Failed,
+    Plan,
+    decode_plan,
+    encode,
+    find_run_directory,
+    read_log_tail,
+)
 from .scratch import make_scratch_directory
 
 _PLAN_DEADLINE_SECONDS: Final = 10.0
 _PLAN_MAX_BYTES: Final = 1 << 20
 _SOCKET_PATH_MAX_BYTES: Final = 103  # of macOS, the shortest of the platforms
 _SOCKETS: Final = "pg"
+_RUN_PREFIX: Final = "storehaus-"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -77,7 +88,7 @@ def supervise(plan: Plan, desk: LeaseDesk) -> None:
 def _prepare(plan: Plan, desk: LeaseDesk, undo: ExitStack) -> Cluster:
     home = Path(plan.home)
     account = choose_account(home / DATA)
-    run = _make_run_directory(account)
+    run = _make_run_directory(account, home)
     undo.callback(shutil.rmtree, run, ignore_errors=True)
     desk.open_door(run / LEASE_SOCKET)
     _show_run_directory(home, run)
@@ -90,15 +101,19 @@ def _prepare(plan: Plan, desk: LeaseDesk, undo: ExitStack) -> Cluster:
     return cluster
 
 
-def _make_run_directory(account: Account) -> Path:
+def _make_run_directory(account: Account, home: Path) -> Path:
     """A short private directory for the sockets: the kernel bounds their paths to ~100 bytes."""
     inside = len(f"/{_SOCKETS}/.s.PGSQL.{PORT}.lock")
     run = make_scratch_directory(account, "storehaus-", _SOCKET_PATH_MAX_BYTES - inside)
     account.make_directory(run / _SOCKETS)
+    run.joinpath(HOME_LINK).symlink_to(home)
     return run
 
 
 def _show_run_directory(home: Path, run: Path) -> None:
+    killed = find_run_directory(home)
+    if killed is not None:  # the lock on the home proves that its supervisor is dead
+        shutil.rmtree(killed, ignore_errors=True)
     staged = home / f"{RUN_LINK}.new"
     staged.unlink(missing_ok=True)
     staged.symlink_to(run)
