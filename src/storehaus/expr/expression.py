@@ -33,19 +33,22 @@ Operator: TypeAlias = Literal["+", "-", "*", "/", "%"]
 
 T = TypeVar("T")
 S = TypeVar("S")
-TextT = TypeVar("TextT", bound="str | None")
-DocumentT = TypeVar("DocumentT", bound="Mapping[str, Any] | None")
-# Constrained, not bound: the result of `Column[Decimal] - 10` is exactly Decimal.
-NumT = TypeVar("NumT", int, float, Decimal)
-ExactT = TypeVar("ExactT", int, Decimal)
-TimeT = TypeVar("TimeT", datetime, date, timedelta)
 
 # What may stand beside an operator: a value or an expression of the type; with Maybe also an
 # expression that can be NULL.
 Given: TypeAlias = "S | Expression[S]"
 Maybe: TypeAlias = "S | Expression[S] | Expression[S | None]"
-
 Items: TypeAlias = "Iterable[S] | Expression[list[S]] | Expression[list[S] | None]"
+
+# Which expressions a method is for. No bound type variables: mypy checks none on `self`.
+Texts: TypeAlias = "Expression[str] | Expression[str | None]"
+Documents: TypeAlias = "Expression[dict[str, S]] | Expression[dict[str, S] | None]"
+Integers: TypeAlias = "Expression[int] | Expression[int | None]"
+Floats: TypeAlias = "Expression[float] | Expression[float | None]"
+Decimals: TypeAlias = "Expression[Decimal] | Expression[Decimal | None]"
+Moments: TypeAlias = "Expression[datetime] | Expression[datetime | None]"
+Days: TypeAlias = "Expression[date] | Expression[date | None]"
+Spans: TypeAlias = "Expression[timedelta] | Expression[timedelta | None]"
 
 
 class Expression(Node, Generic[T]):
@@ -67,41 +70,45 @@ class Expression(Node, Generic[T]):
         return object.__hash__(self)
 
     # Equality of object is `(object) -> bool`; a condition is what makes `==` a filter.
-    def __eq__(  # type: ignore[override]
-        self, other: "Given[T] | None"
-    ) -> Condition:
+    @overload  # type: ignore[override]
+    def __eq__(self: "Decimals", other: int) -> Condition: ...
+    @overload
+    def __eq__(self, other: "Maybe[T] | None") -> Condition: ...
+    def __eq__(self, other: object) -> Condition:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
         return equality(self, other)
 
-    def __ne__(  # type: ignore[override]
-        self, other: "Given[T] | None"
-    ) -> Condition:
+    @overload  # type: ignore[override]
+    def __ne__(self: "Decimals", other: int) -> Condition: ...
+    @overload
+    def __ne__(self, other: "Maybe[T] | None") -> Condition: ...
+    def __ne__(self, other: object) -> Condition:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
         return equality(self, other, negated=True)
 
     @overload
-    def __lt__(self: "Expression[S | None]", other: "Maybe[S]") -> Condition: ...
+    def __lt__(self: "Decimals", other: int) -> Condition: ...
     @overload
-    def __lt__(self, other: "Given[T]") -> Condition: ...
+    def __lt__(self, other: "Maybe[T]") -> Condition: ...
     def __lt__(self, other: object) -> Condition:
         return _compare("lt", self, other)
 
     @overload
-    def __le__(self: "Expression[S | None]", other: "Maybe[S]") -> Condition: ...
+    def __le__(self: "Decimals", other: int) -> Condition: ...
     @overload
-    def __le__(self, other: "Given[T]") -> Condition: ...
+    def __le__(self, other: "Maybe[T]") -> Condition: ...
     def __le__(self, other: object) -> Condition:
         return _compare("le", self, other)
 
     @overload
-    def __gt__(self: "Expression[S | None]", other: "Maybe[S]") -> Condition: ...
+    def __gt__(self: "Decimals", other: int) -> Condition: ...
     @overload
-    def __gt__(self, other: "Given[T]") -> Condition: ...
+    def __gt__(self, other: "Maybe[T]") -> Condition: ...
     def __gt__(self, other: object) -> Condition:
         return _compare("gt", self, other)
 
     @overload
-    def __ge__(self: "Expression[S | None]", other: "Maybe[S]") -> Condition: ...
+    def __ge__(self: "Decimals", other: int) -> Condition: ...
     @overload
-    def __ge__(self, other: "Given[T]") -> Condition: ...
+    def __ge__(self, other: "Maybe[T]") -> Condition: ...
     def __ge__(self, other: object) -> Condition:
         return _compare("ge", self, other)
 
@@ -129,30 +136,30 @@ class Expression(Node, Generic[T]):
         """Has a value."""
         return NullTest(self, negated=True)
 
-    def like(self: "Expression[TextT]", pattern: str) -> Condition:
+    def like(self: "Texts", pattern: str) -> Condition:
         r"""Matches a pattern of `%` (any text), `_` (any character) and `\` (escape)."""
         return Like(self, Value(pattern))
 
-    def ilike(self: "Expression[TextT]", pattern: str) -> Condition:
+    def ilike(self: "Texts", pattern: str) -> Condition:
         """As `like`, upper and lower case being the same."""
         return Like(self, Value(pattern), ignore_case=True)
 
-    def startswith(self: "Expression[TextT]", prefix: str) -> Condition:
+    def startswith(self: "Texts", prefix: str) -> Condition:
         """Starts with this text, taken literally."""
         return Like(self, Value(escape_like(prefix) + "%"))
 
-    def endswith(self: "Expression[TextT]", suffix: str) -> Condition:
+    def endswith(self: "Texts", suffix: str) -> Condition:
         """Ends with this text, taken literally."""
         return Like(self, Value("%" + escape_like(suffix)))
 
     @overload
-    def contains(self: "Expression[TextT]", part: str) -> Condition: ...
+    def contains(self: "Texts", part: str) -> Condition: ...
     @overload
-    def contains(
-        self: "Expression[list[S]] | Expression[list[S] | None]", part: "Items[S]"
-    ) -> Condition: ...
+    def contains(self: "Expression[list[S]]", part: "Items[S]") -> Condition: ...
     @overload
-    def contains(self: "Expression[DocumentT]", part: Mapping[str, object]) -> Condition: ...
+    def contains(self: "Expression[list[S] | None]", part: "Items[S]") -> Condition: ...
+    @overload
+    def contains(self: "Documents[S]", part: Mapping[str, object]) -> Condition: ...
     def contains(self, part: object) -> Condition:
         """Holds a part: a text another text, taken literally; an array all of the items.
 
@@ -163,13 +170,19 @@ class Expression(Node, Generic[T]):
             return Like(self, Value("%" + escape_like(part) + "%"))
         return Containment(self, Value(part) if isinstance(part, Mapping) else _items(part))
 
-    def overlaps(
-        self: "Expression[list[S]] | Expression[list[S] | None]", items: "Items[S]"
-    ) -> Condition:
+    @overload
+    def overlaps(self: "Expression[list[S]]", items: "Items[S]") -> Condition: ...
+    @overload
+    def overlaps(self: "Expression[list[S] | None]", items: "Items[S]") -> Condition: ...
+    def overlaps(self, items: object) -> Condition:
         """The array has at least one of the items."""
         return Overlap(self, _items(items))
 
-    def any_(self: "Expression[list[S]] | Expression[list[S] | None]", item: S) -> Condition:
+    @overload
+    def any_(self: "Expression[list[S]]", item: S) -> Condition: ...
+    @overload
+    def any_(self: "Expression[list[S] | None]", item: S) -> Condition: ...
+    def any_(self, item: object) -> Condition:
         """The array has this item.
 
         `contains([item])` means the same and is the form that a GIN index serves.
@@ -185,220 +198,160 @@ class Expression(Node, Generic[T]):
         return Ordering(self, descending=True)
 
     @overload
-    def __add__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
-        self: "Expression[NumT]", other: "Given[int] | Given[NumT]"
-    ) -> "Expression[NumT]": ...
-    @overload
-    def __add__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[NumT | None]", other: "Maybe[int] | Maybe[NumT]"
-    ) -> "Expression[NumT | None]": ...
+    def __add__(self: "Integers", other: "Given[int] | Expression[T]") -> "Expression[T]": ...
     @overload
     def __add__(
-        self: "Expression[NumT]", other: "Expression[int | None] | Expression[NumT | None]"
-    ) -> "Expression[NumT | None]": ...
-    @overload
-    def __add__(self: "Expression[str]", other: "Given[str]") -> "Expression[str]": ...
-    @overload
-    def __add__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[str | None]", other: "Maybe[str]"
-    ) -> "Expression[str | None]": ...
+        self: "Floats", other: "Given[int] | Given[float] | Expression[T]"
+    ) -> "Expression[T]": ...
     @overload
     def __add__(
-        self: "Expression[str]", other: "Expression[str | None]"
-    ) -> "Expression[str | None]": ...
+        self: "Decimals", other: "Given[int] | Given[Decimal] | Expression[T]"
+    ) -> "Expression[T]": ...
     @overload
-    def __add__(self: "Expression[TimeT]", other: "Given[timedelta]") -> "Expression[TimeT]": ...  # type: ignore[overload-overlap]  # T is invariant
+    def __add__(self: "Texts", other: "Given[str] | Expression[T]") -> "Expression[T]": ...
     @overload
-    def __add__(
-        self: "Expression[TimeT | None]", other: "Maybe[timedelta]"
-    ) -> "Expression[TimeT | None]": ...
+    def __add__(self: "Spans", other: "Given[timedelta] | Expression[T]") -> "Expression[T]": ...
     @overload
-    def __add__(
-        self: "Expression[TimeT]", other: "Expression[timedelta | None]"
-    ) -> "Expression[TimeT | None]": ...
+    def __add__(self: "Moments", other: "Given[timedelta]") -> "Expression[T]": ...
+    @overload
+    def __add__(self: "Days", other: "Given[timedelta]") -> "Expression[T]": ...
     def __add__(self, other: object) -> Any:
         return _computed("+", self, operand(other))
 
     @overload
-    def __radd__(self: "Expression[NumT]", other: "int | NumT") -> "Expression[NumT]": ...
+    def __radd__(self: "Integers", other: "Given[int]") -> "Expression[T]": ...
     @overload
-    def __radd__(
-        self: "Expression[NumT | None]", other: "int | NumT"
-    ) -> "Expression[NumT | None]": ...
+    def __radd__(self: "Floats", other: "Given[int] | Given[float]") -> "Expression[T]": ...
     @overload
-    def __radd__(self: "Expression[str]", other: "str") -> "Expression[str]": ...
+    def __radd__(self: "Decimals", other: "Given[int] | Given[Decimal]") -> "Expression[T]": ...
     @overload
-    def __radd__(self: "Expression[str | None]", other: "str") -> "Expression[str | None]": ...
+    def __radd__(self: "Texts", other: "Given[str]") -> "Expression[T]": ...
     @overload
-    def __radd__(self: "Expression[TimeT]", other: "timedelta") -> "Expression[TimeT]": ...  # type: ignore[overload-overlap]  # T is invariant
-    @overload
-    def __radd__(
-        self: "Expression[TimeT | None]", other: "timedelta"
-    ) -> "Expression[TimeT | None]": ...
+    def __radd__(self: "Spans", other: "Given[timedelta]") -> "Expression[T]": ...
     @overload
     def __radd__(self: "Expression[timedelta]", other: "datetime") -> "Expression[datetime]": ...
     @overload
     def __radd__(
-        self: "Expression[timedelta | None]", other: "datetime"
+        self: "Expression[timedelta | None]", other: "Given[datetime]"
     ) -> "Expression[datetime | None]": ...
+    @overload
+    def __radd__(self: "Moments", other: "timedelta") -> "Expression[T]": ...
+    @overload
+    def __radd__(self: "Days", other: "timedelta") -> "Expression[T]": ...
     def __radd__(self, other: object) -> Any:
         return _computed("+", operand(other), self)
 
     @overload
+    def __sub__(self: "Integers", other: "Given[int] | Expression[T]") -> "Expression[T]": ...  # type: ignore[overload-overlap]  # T is invariant
+    @overload
+    def __sub__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Floats", other: "Given[int] | Given[float] | Expression[T]"
+    ) -> "Expression[T]": ...
+    @overload
+    def __sub__(  # type: ignore[overload-overlap]  # T is invariant
+        self: "Decimals", other: "Given[int] | Given[Decimal] | Expression[T]"
+    ) -> "Expression[T]": ...
+    @overload
+    def __sub__(self: "Spans", other: "Given[timedelta] | Expression[T]") -> "Expression[T]": ...  # type: ignore[overload-overlap]  # T is invariant
+    @overload
+    def __sub__(self: "Moments", other: "Given[timedelta]") -> "Expression[T]": ...
+    @overload
+    def __sub__(self: "Days", other: "Given[timedelta]") -> "Expression[T]": ...
+    @overload
     def __sub__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
-        self: "Expression[NumT]", other: "Given[int] | Given[NumT]"
-    ) -> "Expression[NumT]": ...
-    @overload
-    def __sub__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[NumT | None]", other: "Maybe[int] | Maybe[NumT]"
-    ) -> "Expression[NumT | None]": ...
-    @overload
-    def __sub__(
-        self: "Expression[NumT]", other: "Expression[int | None] | Expression[NumT | None]"
-    ) -> "Expression[NumT | None]": ...
-    @overload
-    def __sub__(self: "Expression[TimeT]", other: "Given[timedelta]") -> "Expression[TimeT]": ...  # type: ignore[overload-overlap]  # T is invariant
-    @overload
-    def __sub__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[TimeT | None]", other: "Maybe[timedelta]"
-    ) -> "Expression[TimeT | None]": ...
-    @overload
-    def __sub__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[TimeT]", other: "Expression[timedelta | None]"
-    ) -> "Expression[TimeT | None]": ...
-    @overload
-    def __sub__(
         self: "Expression[datetime]", other: "Given[datetime]"
     ) -> "Expression[timedelta]": ...
     @overload
-    def __sub__(
-        self: "Expression[datetime | None]", other: "Maybe[datetime]"
-    ) -> "Expression[timedelta | None]": ...
-    @overload
-    def __sub__(
-        self: "Expression[datetime]", other: "Expression[datetime | None]"
-    ) -> "Expression[timedelta | None]": ...
+    def __sub__(self: "Moments", other: "Maybe[datetime]") -> "Expression[timedelta | None]": ...
     def __sub__(self, other: object) -> Any:
         return _computed("-", self, operand(other))
 
     @overload
-    def __rsub__(self: "Expression[NumT]", other: "int | NumT") -> "Expression[NumT]": ...
+    def __rsub__(self: "Integers", other: "Given[int]") -> "Expression[T]": ...
     @overload
-    def __rsub__(
-        self: "Expression[NumT | None]", other: "int | NumT"
-    ) -> "Expression[NumT | None]": ...
+    def __rsub__(self: "Floats", other: "Given[int] | Given[float]") -> "Expression[T]": ...
     @overload
-    def __rsub__(self: "Expression[timedelta]", other: "timedelta") -> "Expression[timedelta]": ...
+    def __rsub__(self: "Decimals", other: "Given[int] | Given[Decimal]") -> "Expression[T]": ...
     @overload
-    def __rsub__(
-        self: "Expression[timedelta | None]", other: "timedelta"
-    ) -> "Expression[timedelta | None]": ...
-    @overload
-    def __rsub__(self: "Expression[datetime]", other: "datetime") -> "Expression[timedelta]": ...
-    @overload
-    def __rsub__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[datetime | None]", other: "datetime"
-    ) -> "Expression[timedelta | None]": ...
+    def __rsub__(self: "Spans", other: "Given[timedelta]") -> "Expression[T]": ...
     @overload
     def __rsub__(self: "Expression[timedelta]", other: "datetime") -> "Expression[datetime]": ...
     @overload
-    def __rsub__(
-        self: "Expression[timedelta | None]", other: "datetime"
+    def __rsub__(  # type: ignore[misc, overload-overlap]  # T is invariant
+        self: "Expression[timedelta | None]", other: "Given[datetime]"
     ) -> "Expression[datetime | None]": ...
+    @overload
+    def __rsub__(self: "Expression[datetime]", other: "datetime") -> "Expression[timedelta]": ...
+    @overload
+    def __rsub__(
+        self: "Expression[datetime | None]", other: "datetime"
+    ) -> "Expression[timedelta | None]": ...
     def __rsub__(self, other: object) -> Any:
         return _computed("-", operand(other), self)
 
     @overload
-    def __mul__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
-        self: "Expression[NumT]", other: "Given[int] | Given[NumT]"
-    ) -> "Expression[NumT]": ...
-    @overload
-    def __mul__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[NumT | None]", other: "Maybe[int] | Maybe[NumT]"
-    ) -> "Expression[NumT | None]": ...
+    def __mul__(self: "Integers", other: "Given[int] | Expression[T]") -> "Expression[T]": ...
     @overload
     def __mul__(
-        self: "Expression[NumT]", other: "Expression[int | None] | Expression[NumT | None]"
-    ) -> "Expression[NumT | None]": ...
+        self: "Floats", other: "Given[int] | Given[float] | Expression[T]"
+    ) -> "Expression[T]": ...
     @overload
     def __mul__(
-        self: "Expression[timedelta]", other: "Given[int] | Given[float]"
-    ) -> "Expression[timedelta]": ...
+        self: "Decimals", other: "Given[int] | Given[Decimal] | Expression[T]"
+    ) -> "Expression[T]": ...
     @overload
-    def __mul__(
-        self: "Expression[timedelta | None]", other: "Given[int] | Given[float]"
-    ) -> "Expression[timedelta | None]": ...
+    def __mul__(self: "Spans", other: "Given[int] | Given[float]") -> "Expression[T]": ...
     def __mul__(self, other: object) -> Any:
         return _computed("*", self, operand(other))
 
     @overload
-    def __rmul__(self: "Expression[NumT]", other: "int | NumT") -> "Expression[NumT]": ...
+    def __rmul__(self: "Integers", other: "Given[int]") -> "Expression[T]": ...
     @overload
-    def __rmul__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[NumT | None]", other: "int | NumT"
-    ) -> "Expression[NumT | None]": ...
+    def __rmul__(self: "Floats", other: "Given[int] | Given[float]") -> "Expression[T]": ...
     @overload
-    def __rmul__(self: "Expression[timedelta]", other: "float") -> "Expression[timedelta]": ...
+    def __rmul__(self: "Decimals", other: "Given[int] | Given[Decimal]") -> "Expression[T]": ...
     @overload
-    def __rmul__(
-        self: "Expression[timedelta | None]", other: "float"
-    ) -> "Expression[timedelta | None]": ...
+    def __rmul__(self: "Spans", other: "float") -> "Expression[T]": ...
     def __rmul__(self, other: object) -> Any:
         return _computed("*", operand(other), self)
 
     @overload
-    def __truediv__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
-        self: "Expression[NumT]", other: "Given[int] | Given[NumT]"
-    ) -> "Expression[NumT]": ...
-    @overload
-    def __truediv__(  # type: ignore[overload-overlap]  # T is invariant
-        self: "Expression[NumT | None]", other: "Maybe[int] | Maybe[NumT]"
-    ) -> "Expression[NumT | None]": ...
+    def __truediv__(self: "Integers", other: "Given[int] | Expression[T]") -> "Expression[T]": ...
     @overload
     def __truediv__(
-        self: "Expression[NumT]", other: "Expression[int | None] | Expression[NumT | None]"
-    ) -> "Expression[NumT | None]": ...
+        self: "Floats", other: "Given[int] | Given[float] | Expression[T]"
+    ) -> "Expression[T]": ...
     @overload
     def __truediv__(
-        self: "Expression[timedelta]", other: "Given[int] | Given[float]"
-    ) -> "Expression[timedelta]": ...
+        self: "Decimals", other: "Given[int] | Given[Decimal] | Expression[T]"
+    ) -> "Expression[T]": ...
     @overload
-    def __truediv__(
-        self: "Expression[timedelta | None]", other: "Given[int] | Given[float]"
-    ) -> "Expression[timedelta | None]": ...
+    def __truediv__(self: "Spans", other: "Given[int] | Given[float]") -> "Expression[T]": ...
     def __truediv__(self, other: object) -> Any:
         return _computed("/", self, operand(other))
 
     @overload
-    def __rtruediv__(self: "Expression[NumT]", other: "int | NumT") -> "Expression[NumT]": ...
+    def __rtruediv__(self: "Integers", other: "Given[int]") -> "Expression[T]": ...
     @overload
-    def __rtruediv__(
-        self: "Expression[NumT | None]", other: "int | NumT"
-    ) -> "Expression[NumT | None]": ...
+    def __rtruediv__(self: "Floats", other: "Given[int] | Given[float]") -> "Expression[T]": ...
+    @overload
+    def __rtruediv__(self: "Decimals", other: "Given[int] | Given[Decimal]") -> "Expression[T]": ...
     def __rtruediv__(self, other: object) -> Any:
         return _computed("/", operand(other), self)
 
     @overload
-    def __mod__(  # pyright: ignore[reportOverlappingOverload]  # T is invariant
-        self: "Expression[ExactT]", other: "Given[int] | Given[ExactT]"
-    ) -> "Expression[ExactT]": ...
+    def __mod__(self: "Integers", other: "Given[int] | Expression[T]") -> "Expression[T]": ...
     @overload
     def __mod__(
-        self: "Expression[ExactT | None]", other: "Maybe[int] | Maybe[ExactT]"
-    ) -> "Expression[ExactT | None]": ...
-    @overload
-    def __mod__(
-        self: "Expression[ExactT]", other: "Expression[int | None] | Expression[ExactT | None]"
-    ) -> "Expression[ExactT | None]": ...
+        self: "Decimals", other: "Given[int] | Given[Decimal] | Expression[T]"
+    ) -> "Expression[T]": ...
     def __mod__(self, other: object) -> Any:
         return _computed("%", self, operand(other))
 
     @overload
-    def __rmod__(self: "Expression[ExactT]", other: "int | ExactT") -> "Expression[ExactT]": ...
+    def __rmod__(self: "Integers", other: "Given[int]") -> "Expression[T]": ...
     @overload
-    def __rmod__(
-        self: "Expression[ExactT | None]", other: "int | ExactT"
-    ) -> "Expression[ExactT | None]": ...
+    def __rmod__(self: "Decimals", other: "Given[int] | Given[Decimal]") -> "Expression[T]": ...
     def __rmod__(self, other: object) -> Any:
         return _computed("%", operand(other), self)
 

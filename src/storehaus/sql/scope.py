@@ -90,6 +90,8 @@ class Scope:
         Raises:
             QueryError: When the value does not fit the type.
         """
+        if type(value) is int and column.type.kind == "numeric":
+            value = Decimal(value)  # exact, and what everybody writes: balance > 0
         try:
             wire = wire_value(self.model, column, value, bounds=False)
         except ValidationError as invalid:
