@@ -60,8 +60,6 @@ def _read_text(path: Path) -> tuple[str, Problem | None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         return "", Problem(None, str(path), f"must be a readable file ({reason})")
-    except ValueError:
-        return "", Problem(None, ascii(str(path)), "must be the name of a file")
 
 
 def _parse(path: Path, text: str) -> tuple[dict[str, Any], Problem | None]:

