@@ -6,7 +6,14 @@ from ipaddress import IPv6Address
 from ssl import SSLContext, SSLError, create_default_context
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, InstanceOf, SecretStr, field_validator, model_validator
+from pydantic import (
+    Field,
+    InstanceOf,
+    SecretStr,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from storehaus.config.address import spell_out_address, split_postgres_url, strip_unset
@@ -48,7 +55,7 @@ class DatabaseConfig(Section):
         idle_timeout_seconds: A connection unused for so long is closed.
         max_lifetime_seconds: A connection as old as this is replaced.
         ssl: True (system certificates, host name checked), False, a libpq mode, or a context; None
-            is `prefer`. Ignored on Unix sockets.
+            is `prefer`. Ignored on Unix sockets. Settings with a context cannot be pickled.
         ssl_root_certificate: PEM file of trusted authorities, for the verifying modes; None for
             those of the system (True) or libpq's default file (modes).
         statement_timeout_seconds: Longest run of one statement; None for the server's own limit.
@@ -111,6 +118,10 @@ class DatabaseConfig(Section):
         if value is not None and len(value.encode()) > _LONGEST_NAME:
             raise PydanticCustomError("name", "must have at most 63 bytes")
         return value
+
+    @field_serializer("ssl", when_used="json")
+    def _name_context(self, value: Any) -> Any:
+        return type(value).__name__ if isinstance(value, SSLContext) else value
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

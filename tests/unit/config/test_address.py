@@ -140,6 +140,13 @@ def test_ssl_context_reaches_the_driver() -> None:
     assert arguments(ssl=context)["ssl"] is context
 
 
+def test_ssl_context_is_named_in_json() -> None:
+    """A context has no other form in JSON than its name."""
+    config = DatabaseConfig(ssl=ssl.create_default_context())
+
+    assert config.model_dump(mode="json")["ssl"] == "SSLContext"
+
+
 def test_unix_socket_is_never_encrypted() -> None:
     """As with libpq, the mode does not count on a Unix socket."""
     assert arguments(host="/run/postgresql", ssl="verify-full")["ssl"] is False
