@@ -117,12 +117,14 @@ class Validator:
         except _DOUBTS:
             return self._slow_row(model, row_index)
 
-    def columns(self, models: Sequence[Any], *, first_index: int = 0) -> list[Sequence[Any]]:
+    def columns(
+        self, models: Sequence[Any], indexes: Sequence[int] | None = None
+    ) -> list[Sequence[Any]]:
         """Check many models, give their values column by column.
 
         Args:
             models: Instances of the model; they are not changed.
-            first_index: What to add to a position for `row_index`, when this is part of a batch.
+            indexes: Their places in what the caller gave, for `row_index`; None counts from 0.
 
         Raises:
             ValidationError: Naming field and row.
@@ -134,7 +136,8 @@ class Validator:
         except _DOUBTS:
             pass
         # Slowly, to find the culprit. When there is none, the fast way was too strict.
-        rows = [self._slow_row(model, first_index + i) for i, model in enumerate(models)]
+        places = range(len(models)) if indexes is None else indexes
+        rows = [self._slow_row(model, i) for model, i in zip(models, places, strict=True)]
         return list(zip(*rows, strict=True))
 
     def _fast_row(self, model: Any) -> tuple[Any, ...]:
