@@ -1,7 +1,7 @@
 """`Model`: the class that users derive from, and the metaclass that reads what they declare."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import FrameType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
@@ -11,11 +11,13 @@ import msgspec
 from storehaus.errors import ModelDefinitionError
 from storehaus.expr import Column
 from storehaus.model.annotations import read_annotations
+from storehaus.model.body import struct_namespace
 from storehaus.model.constraints import Constraint
-from storehaus.model.definition import TableOptions, define
+from storehaus.model.definition import TableOptions, checked_constraints, define
 from storehaus.model.field import Field, field
+from storehaus.model.inheritance import inherited_constraints, inherited_fields, inherited_option
 from storehaus.model.interchange import pydantic_core_schema, pydantic_json_schema
-from storehaus.model.layout import DeclaredField, declare, order, struct_namespace
+from storehaus.model.layout import check_body, declare, order
 from storehaus.model.records import TableInfo
 
 __all__ = ["Model", "ModelMeta"]
@@ -23,6 +25,21 @@ __all__ = ["Model", "ModelMeta"]
 
 class ModelMeta(msgspec.StructMeta):
     """Reads a class body, lays the struct out and keeps its `TableInfo`."""
+
+    @classmethod
+    def __prepare__(
+        cls, name: str, bases: tuple[type, ...], /, **keywords: Any
+    ) -> dict[str, object]:
+        """Refuse unknown class keywords, which would else be a TypeError about `__new__`."""
+        known = cls.__new__.__kwdefaults__ or {}
+        unknown = sorted(keywords.keys() - known.keys())
+        if unknown:
+            raise ModelDefinitionError(
+                f"{name}: {unknown[0]}= is no class keyword; there are {', '.join(known)}",
+                model=name,
+                rule="class keywords of a model",
+            )
+        return {}
 
     def __new__(  # noqa: D102, PLR0913 - these are the class keywords, see Model
         mcs,
@@ -32,32 +49,34 @@ class ModelMeta(msgspec.StructMeta):
         *,
         table: str | None = None,
         schema: str | None = None,
-        soft_delete: bool = False,
+        soft_delete: bool | None = None,
         indexes: Iterable[Constraint] = (),
         comment: str | None = None,
         renamed_from: str | None = None,
     ) -> Any:
         annotations = read_annotations(name, namespace, _caller())
         own = {key: declare(name, key, value, namespace) for key, value in annotations.items()}
-        inherited = _inherited(name, bases)
-        fields = {**inherited, **own}
+        inherited = inherited_fields(name, bases, namespace)
+        check_body(name, namespace, inherited.keys() - own.keys())
         options = TableOptions(
             name=table,
-            schema=schema,
-            soft_delete=soft_delete,
-            indexes=(*_inherited_indexes(bases), *indexes),
+            schema=inherited_option(bases, "schema", schema),
+            soft_delete=inherited_option(bases, "soft_delete", soft_delete),
+            indexes=(*inherited_constraints(bases), *checked_constraints(name, indexes)),
             comment=comment,
             renamed_from=renamed_from,
         )
+        body = _without_annotations(namespace)
         if table is None:
-            return _abstract(mcs, name, bases, namespace, fields, options)
-        ordered = order(list(fields.values()))
-        definition = define(name, options, ordered)
-        body = {**_without_annotations(namespace), **struct_namespace(ordered, definition.system)}
+            cls = _make_struct(mcs, name, bases, body)
+            declared = {**inherited, **{key: (cls, each) for key, each in own.items()}}
+            _keep(cls, declared, __declared__=declared, __shared__=options)
+            return cls
+        fields = order(list(({key: each for key, (_, each) in inherited.items()} | own).values()))
+        definition = define(name, options, fields)
+        body |= struct_namespace(fields, definition.columns)
         cls = _make_struct(mcs, name, bases, body)
-        columns = {key: Column[Any](cls, key) for key in cls.__struct_fields__}
-        type.__setattr__(cls, "__columns__", columns)
-        type.__setattr__(cls, "__table_info__", definition.table_info(cls))
+        _keep(cls, cls.__struct_fields__, __table_info__=definition.table_info(cls))
         return cls
 
     def __getattribute__(cls, name: str) -> Any:  # noqa: N805 - of a metaclass
@@ -66,6 +85,13 @@ class ModelMeta(msgspec.StructMeta):
         if type(value) is MemberDescriptorType:
             return super().__getattribute__("__columns__").get(name, value)
         return value
+
+    def __getattr__(cls, name: str) -> Any:  # noqa: N805 - of a metaclass
+        """Answer the fields of an abstract class, whose instances have none."""
+        columns: Mapping[str, Column[Any]] = vars(cls).get("__columns__", {})
+        if name not in columns:
+            raise AttributeError(f"{cls.__name__} has no field or attribute {name!r}")
+        return columns[name]
 
 
 def _caller() -> FrameType:
@@ -86,48 +112,17 @@ def _make_struct(
         raise ModelDefinitionError(f"{name}: {problem}", model=name) from problem
 
 
-def _abstract(  # noqa: PLR0917 - one call, with the arguments of __new__
-    mcs: type[ModelMeta],
-    name: str,
-    bases: tuple[type, ...],
-    namespace: dict[str, Any],
-    fields: dict[str, DeclaredField],
-    options: "TableOptions",
-) -> Any:
-    cls = _make_struct(mcs, name, bases, _without_annotations(namespace))
-    type.__setattr__(cls, "__declared__", fields)
-    type.__setattr__(cls, "__abstract_options__", options)
-    return cls
+def _keep(cls: Any, names: Iterable[str], **facts: Any) -> None:
+    """Write on the class what was found out; its own attributes cannot be assigned by users."""
+    columns = {name: Column[Any](cls, name) for name in names}
+    for key, fact in {"__columns__": columns, **facts}.items():
+        type.__setattr__(cls, key, fact)
 
 
 def _without_annotations(namespace: dict[str, Any]) -> dict[str, Any]:
-    dropped = {"__annotations__", "__annotate__", "__annotate_func__", "__classcell__"}
-    kept = {key: value for key, value in namespace.items() if key not in dropped}
-    if "__classcell__" in namespace:
-        kept["__classcell__"] = namespace["__classcell__"]
-    return kept
-
-
-def _inherited(name: str, bases: tuple[type, ...]) -> dict[str, DeclaredField]:
-    fields: dict[str, DeclaredField] = {}
-    # The leftmost base wins, as everywhere in Python; so it comes last.
-    for base in reversed(bases):
-        if "__table_info__" in vars(base):
-            raise ModelDefinitionError(
-                f"{name}: {base.__name__} has a table of its own; only a class without table= can"
-                " be derived from",
-                model=name,
-                rule="shared fields stand in an abstract class",
-            )
-        for key, declared in getattr(base, "__declared__", {}).items():
-            fields.pop(key, None)
-            fields[key] = declared
-    return fields
-
-
-def _inherited_indexes(bases: tuple[type, ...]) -> tuple[Constraint, ...]:
-    options = [getattr(base, "__abstract_options__", None) for base in bases]
-    return tuple(index for found in options if found for index in found.indexes)
+    # msgspec gets those of the fields only, evaluated and in the order of the instance.
+    dropped = {"__annotations__", "__annotate__", "__annotate_func__"}
+    return {key: value for key, value in namespace.items() if key not in dropped}
 
 
 @dataclass_transform(field_specifiers=(field,), kw_only_default=True)
@@ -143,9 +138,12 @@ class Model(msgspec.Struct, metaclass=ModelMeta):
 
     Class keywords:
         table: Name of the table; None makes an abstract class.
-        schema: Schema of the table; None is the first of the connection's `search_path`.
-        soft_delete: Whether `delete` only marks a row as inactive.
-        indexes: `Index`, `Unique`, `Check`, `Exclude` and `ForeignKey` over several columns.
+        schema: Schema of the table; None is that of the abstract classes, else the first of the
+            connection's `search_path`.
+        soft_delete: Whether `delete` only marks a row as inactive; None is what the abstract
+            classes say, else False.
+        indexes: `Index`, `Unique`, `Check`, `Exclude` and `ForeignKey` over several columns, in
+            addition to those of the abstract classes.
         comment: Comment on the table.
         renamed_from: Earlier name of the table, for `auto_migrate`.
 

@@ -17,9 +17,20 @@ def field_checks(model: str, table: str, column: ColumnInfo) -> Iterator[CheckIn
     """Give one CHECK per bound, named `table_column_rule`."""
     for rule, value in column.bounds.rules():
         yield _check(table, column, rule, _condition(model, column, rule, value))
-    if column.type.labels and column.type.enum is None:
-        choices = ", ".join(map(literal, column.type.labels))
-        yield _check(table, column, "choice", f"{_quoted(column)} IN ({choices})")
+    item = column.type.element or column.type
+    if item.labels and item.enum is None:
+        yield _check(table, column, "choice", _choice(column, item.labels))
+
+
+def _choice(column: ColumnInfo, labels: tuple[str, ...]) -> str:
+    choices = ", ".join(map(literal, labels))
+    if column.type.element is None:
+        return f"{_quoted(column)} IN ({choices})"
+    items = _quoted(column)
+    if column.type.element_nullable:
+        # No array contains a NULL, not even one that has one.
+        items = f"array_remove({items}, NULL)"
+    return f"{items} <@ ARRAY[{choices}]"
 
 
 def _check(table: str, column: ColumnInfo, rule: str, condition: str) -> CheckInfo:

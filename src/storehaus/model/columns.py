@@ -8,10 +8,11 @@ from storehaus.model.identifiers import identifier_problem
 from storehaus.model.layout import SYSTEM_FIELDS, DeclaredField
 from storehaus.model.pattern import compile_pattern
 from storehaus.model.records import NO_DEFAULT, Bounds, ColumnInfo
+from storehaus.model.rules import is_text
 from storehaus.model.types import ColumnType, UnmappedTypeError, column_type, split_optional
 from storehaus.model.validation import check_value
 
-__all__ = ["make_column", "make_system_column", "refuse"]
+__all__ = ["make_column", "make_system_column", "refuse", "text_problem"]
 
 _ORDERED = {"integer", "float", "numeric", "timestamptz", "date", "time", "interval"}
 _MEASURED = {"text", "bytes", "array"}
@@ -22,6 +23,13 @@ def refuse(model: str, field: str | None, rule: str) -> ModelDefinitionError:
     """Make the error that says what a declaration should have been."""
     name = model if field is None else f"{model}.{field}"
     return ModelDefinitionError(f"{name}: {rule}", model=model, field=field, rule=rule)
+
+
+def text_problem(text: object) -> str | None:
+    """Say why a comment or a piece of SQL cannot be sent; None when it can."""
+    if text is None or (isinstance(text, str) and text.strip() and is_text(text)):
+        return None
+    return "is a text that is not empty and holds no NUL"
 
 
 def make_column(model: str, declared: DeclaredField, position: int) -> ColumnInfo:
@@ -101,6 +109,10 @@ def _problems(declared: DeclaredField, mapped: ColumnType, *, nullable: bool) ->
         yield "this column name is taken by StoreHaus"
     if spec.renamed_from is not None and identifier_problem(spec.renamed_from):
         yield "renamed_from is the earlier name of the column"
+    for name in ("comment", "server_default"):
+        problem = text_problem(getattr(spec, name))
+        if problem:
+            yield f"{name} {problem}"
     yield from _default_problems(declared)
     yield from _role_problems(declared, mapped, nullable=nullable)
     yield from _bound_problems(spec.bounds, mapped)
@@ -118,10 +130,10 @@ def _default_problems(declared: DeclaredField) -> Iterator[str]:
         yield "only one of default, default_factory, server_default and generated makes the value"
     if spec.default_factory is not None and not callable(spec.default_factory):
         yield "default_factory is a function without arguments"
-    if isinstance(spec.default, list | dict | set) or (
-        type(spec.default).__hash__ is None and spec.default is not NO_DEFAULT
-    ):
+    if type(spec.default).__hash__ is None:
         yield "a mutable default would be shared by all instances; use default_factory"
+    if isinstance(spec.default, tuple):
+        yield "a tuple is no list; use default_factory=lambda: [...]"
 
 
 def _role_problems(declared: DeclaredField, mapped: ColumnType, *, nullable: bool) -> Iterator[str]:

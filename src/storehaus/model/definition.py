@@ -1,12 +1,13 @@
 """From a class's options and fields to its `TableInfo`."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
 from storehaus.model.checks import field_checks
-from storehaus.model.columns import make_column, make_system_column, refuse
+from storehaus.model.columns import make_column, make_system_column, refuse, text_problem
 from storehaus.model.constraints import Check, Constraint, Exclude, ForeignKey, Index, Unique
 from storehaus.model.identifiers import identifier_problem
 from storehaus.model.layout import DeclaredField
@@ -14,7 +15,7 @@ from storehaus.model.records import CheckInfo, ColumnInfo, ForeignKeyInfo, Table
 from storehaus.model.references import field_reference, table_reference
 from storehaus.model.resolution import Resolver
 
-__all__ = ["Definition", "TableOptions", "define"]
+__all__ = ["Definition", "TableOptions", "checked_constraints", "define"]
 
 _MAX_COLUMNS = 1600
 
@@ -26,7 +27,7 @@ class TableOptions:
     Attributes:
         name: Name of the table, None for an abstract class.
         schema: Schema, None for the first of `search_path`.
-        soft_delete: Whether deleting marks rows.
+        soft_delete: Whether deleting marks rows; None where nothing says it.
         indexes: Constraints over several columns.
         comment: Comment on the table.
         renamed_from: Earlier name of the table.
@@ -34,7 +35,7 @@ class TableOptions:
 
     name: str | None
     schema: str | None
-    soft_delete: bool
+    soft_delete: bool | None
     indexes: tuple[Constraint, ...]
     comment: str | None
     renamed_from: str | None
@@ -58,14 +59,9 @@ class Definition:
     fields: list[DeclaredField]
     columns: tuple[ColumnInfo, ...]
 
-    @property
-    def system(self) -> list[str]:
-        """Names of the system fields."""
-        return [column.name for column in self.columns if column.system]
-
     def table_info(self, cls: type[Any]) -> TableInfo:
         """Make the record that all else reads."""
-        resolver = Resolver(self.model, self.table, self.columns)
+        resolver = Resolver(cls, self.table, self.columns)
         return TableInfo(
             model=cls,
             name=self.table,
@@ -134,15 +130,27 @@ def define(model: str, options: TableOptions, fields: list[DeclaredField]) -> De
     if options.soft_delete and not flags:
         system.append("__is_active__")
     columns += [make_system_column(name, len(columns) + i) for i, name in enumerate(system)]
+    _refuse_name_of_enum(model, table, columns)
     repeated = _repeated([column.column for column in columns])
     if repeated:
         raise refuse(model, None, f"two fields have the column {repeated!r}")
     if len(columns) > _MAX_COLUMNS:
         raise refuse(model, None, f"a table in PostgreSQL has at most {_MAX_COLUMNS} columns")
-    for each in cast("tuple[object, ...]", options.indexes):
-        if not isinstance(each, Constraint):
-            raise refuse(model, None, "indexes holds Index, Unique, Check, Exclude, ForeignKey")
     return Definition(model, table, options, fields, tuple(columns))
+
+
+def checked_constraints(model: str, indexes: object) -> tuple[Constraint, ...]:
+    """Check that the class keyword `indexes` holds constraints.
+
+    Raises:
+        ModelDefinitionError: When it does not.
+    """
+    found = tuple(cast("Iterable[object]", indexes)) if isinstance(indexes, Iterable) else (None,)
+    constraints = tuple(each for each in found if isinstance(each, Constraint))
+    if len(constraints) < len(found):
+        rule = "indexes is a tuple of Index, Unique, Check, Exclude and ForeignKey"
+        raise refuse(model, None, rule)
+    return constraints
 
 
 def _checked_names(model: str, options: TableOptions) -> str:
@@ -153,9 +161,23 @@ def _checked_names(model: str, options: TableOptions) -> str:
         problem = None if name is None else identifier_problem(name)
         if problem:
             raise refuse(model, None, f"{role}={name!r}: {problem}")
-    if options.schema is not None and options.schema.startswith("pg_"):
-        raise refuse(model, None, "schemas named pg_... belong to PostgreSQL")
+    if options.schema is not None and options.schema.startswith(("pg_", "information_schema")):
+        raise refuse(model, None, f"the schema {options.schema} belongs to PostgreSQL")
+    if options.soft_delete not in {None, True, False}:
+        raise refuse(model, None, "soft_delete is True or False")
+    problem = text_problem(options.comment)
+    if problem:
+        raise refuse(model, None, f"comment {problem}")
     return table
+
+
+def _refuse_name_of_enum(model: str, table: str, columns: Iterable[ColumnInfo]) -> None:
+    """A table is a type too, so an enum of its name cannot be created in the same schema."""
+    for column in columns:
+        item = column.type.element or column.type
+        if item.enum is not None and item.sql == table:
+            rule = f"the enum {item.enum.__name__} would have the name of the table; rename one"
+            raise refuse(model, column.name, rule)
 
 
 def _repeated(names: list[str]) -> str | None:

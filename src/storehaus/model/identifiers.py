@@ -4,13 +4,26 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-__all__ = ["MAX_BYTES", "constraint_name", "identifier_problem", "snake_case"]
+__all__ = ["MAX_BYTES", "constraint_name", "identifier_problem", "is_built_in_type", "snake_case"]
 
 MAX_BYTES = 63
 """PostgreSQL cuts longer names silently (NAMEDATALEN − 1)."""
 
 # Every table has these already.
-_SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "oid"})
+_SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+
+# Base types of pg_catalog, which comes first in every search_path: an enum of such a name could
+# be created, and columns would get the other type.
+_BUILT_IN_TYPES = """
+    abstime any aclitem anyarray anyelement anyenum anyrange bit bool box bpchar bytea char cid
+    cidr circle cstring date datemultirange daterange datetime event_trigger float4 float8
+    gtsvector inet int2 int2vector int4 int4multirange int4range int8 int8multirange int8range
+    internal interval json jsonb jsonpath language_handler line lseg macaddr macaddr8 money name
+    numeric nummultirange numrange oid oidvector path pg_lsn point polygon record refcursor
+    regclass regconfig regdictionary regnamespace regoper regoperator regproc regprocedure regrole
+    regtype text tid time timestamp timestamptz timetz trigger tsmultirange tsquery tsrange
+    tstzmultirange tstzrange tsvector txid_snapshot unknown uuid varbit varchar void xid xid8 xml
+"""
 
 _PLAIN = re.compile(r"[^\W\d]\w*\Z")
 
@@ -29,6 +42,11 @@ def identifier_problem(name: object) -> str | None:
     if name in _SYSTEM_COLUMNS:
         return "PostgreSQL reserves this name for a system column"
     return None
+
+
+def is_built_in_type(name: str) -> bool:
+    """Whether PostgreSQL has a type of this name already."""
+    return name in _BUILT_IN_TYPES.split()
 
 
 def constraint_name(table: str, columns: Iterable[str], suffix: str) -> str:

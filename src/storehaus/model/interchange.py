@@ -4,35 +4,72 @@ Litestar and msgspec need nothing: a model is a `msgspec.Struct`. The schema is 
 dict that pydantic-core takes, so that Pydantic is not imported here.
 """
 
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, cast
 
 import msgspec
 
+from storehaus.errors import ValidationError
+from storehaus.model.records import TableInfo
+from storehaus.model.validation import check_value
+
 __all__ = ["pydantic_core_schema", "pydantic_json_schema"]
+
+# Types of columns that msgspec does not know, with their formats in JSON schema.
+_FORMATS: dict[Any, str] = {
+    IPv4Address: "ipv4",
+    IPv6Address: "ipv6",
+    IPv4Network: "ipv4network",
+    IPv6Network: "ipv6network",
+}
 
 
 def pydantic_core_schema(cls: type[Any]) -> dict[str, Any]:
-    """Give a pydantic-core schema that validates by msgspec and serializes to plain values."""
+    """Give a pydantic-core schema that validates as storing does and serializes to plain values."""
 
     def validate(value: Any) -> Any:
+        # Pydantic reports a ValueError as an error of this field.
         try:
-            return msgspec.convert(value, cls, strict=False)
-        except msgspec.ValidationError as problem:
-            # Pydantic reports a ValueError as an error of this field.
+            model = msgspec.convert(value, cls, dec_hook=_decoded)
+            _check_bounds(model)
+        except (msgspec.ValidationError, ValidationError, OverflowError) as problem:
             raise ValueError(str(problem)) from None
+        return model
 
     return {
         "type": "function-plain",
         "function": {"type": "no-info", "function": validate},
-        "serialization": {"type": "function-plain", "function": msgspec.to_builtins},
+        "serialization": {"type": "function-plain", "function": _plain},
     }
+
+
+def _check_bounds(model: Any) -> None:
+    info: TableInfo = model.__table_info__
+    for column in info.columns:
+        value = getattr(model, column.name)
+        if not column.system and value is not msgspec.UNSET:
+            check_value(info.model.__name__, column, value)
+
+
+def _plain(model: Any) -> Any:
+    return msgspec.to_builtins(model, enc_hook=str)
+
+
+def _decoded(cls: type[Any], value: Any) -> Any:
+    return value if isinstance(value, cls) else cls(value)
 
 
 def pydantic_json_schema(cls: type[Any]) -> dict[str, Any]:
     """Give the JSON schema of a model with everything inlined."""
-    (schema,), components = msgspec.json.schema_components([cls], ref_template="{name}")
+    (schema,), components = msgspec.json.schema_components(
+        [cls], ref_template="{name}", schema_hook=_described
+    )
     inlined: dict[str, Any] = _inlined(schema, components, ())
     return inlined
+
+
+def _described(cls: type[Any]) -> dict[str, Any]:
+    return {"type": "string", "format": _FORMATS[cls]} if cls in _FORMATS else {}
 
 
 def _inlined(node: Any, components: dict[str, Any], within: tuple[str, ...]) -> Any:

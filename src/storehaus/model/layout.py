@@ -4,17 +4,16 @@ A row from the database is then an instance by position, and msgspec, which want
 first, is content whatever the order of declaration and inheritance.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from storehaus.errors import ModelDefinitionError
-from storehaus.model.field import FieldSpec
+from storehaus.model.field import Field, FieldSpec
 from storehaus.model.records import NO_DEFAULT, Bounds
 
-__all__ = ["SYSTEM_FIELDS", "DeclaredField", "declare", "order", "struct_namespace"]
+__all__ = ["SYSTEM_FIELDS", "DeclaredField", "check_body", "declare", "order"]
 
 SYSTEM_FIELDS: dict[str, Any] = {
     "__created_at__": datetime,
@@ -23,6 +22,9 @@ SYSTEM_FIELDS: dict[str, Any] = {
     "__is_active__": bool,
 }
 """Columns that every model has; `__is_active__` only where it soft-deletes by it."""
+
+# `mro` is a method of every class.
+_RESERVED = frozenset({"mro"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +54,63 @@ class DeclaredField:
         has_default = spec.default is not NO_DEFAULT or spec.default_factory is not None
         return not has_default and not self.unset_at_first
 
+    def with_types(self, arguments: Mapping[Any, Any]) -> "DeclaredField":
+        """Put types in the place of type variables."""
+        if self.annotation in arguments:
+            return replace(self, annotation=arguments[self.annotation])
+        variables = getattr(self.annotation, "__parameters__", ())
+        if not any(variable in arguments for variable in variables):
+            return self
+        wanted = tuple(arguments.get(variable, variable) for variable in variables)
+        return replace(self, annotation=self.annotation[wanted])
+
 
 def declare(model: str, name: str, annotation: Any, namespace: dict[str, Any]) -> DeclaredField:
     """Take one field out of a class body.
 
     Raises:
-        ModelDefinitionError: When its name is reserved.
+        ModelDefinitionError: When its name is reserved or its annotation no type.
     """
-    if name.startswith("__") or name in _RESERVED:
-        raise ModelDefinitionError(
-            f"{model}.{name}: this name is taken by StoreHaus; give the field another one"
-            " (and column=... if the column must be called so)",
-            model=model,
-            field=name,
-            rule="names with two leading underscores and names of Model's attributes are reserved",
+    mangled = f"_{model.lstrip('_')}__"
+    if name.startswith(("__", mangled)) or name in _RESERVED:
+        rule = "names with two leading underscores and names of Model's attributes are reserved"
+        raise _refuse(
+            model,
+            name.removeprefix(mangled[:-2]),
+            "this name is taken by StoreHaus; give the field another one (and column=... if the"
+            " column must be called so)",
+            rule,
         )
+    if isinstance(annotation, FieldSpec):
+        message = "here the name of its type means the field itself; import the type by module"
+        raise _refuse(model, name, message, "a field that is called like its type hides it")
+    if annotation is Field:
+        raise _refuse(model, name, "write Field[type]", "Field says the type of the values")
     value = namespace.pop(name, NO_DEFAULT)
     spec = value if isinstance(value, FieldSpec) else FieldSpec(bounds=Bounds(), default=value)
+    if spec.soft_delete and spec.default is NO_DEFAULT:
+        spec = replace(spec, default=True)
     return DeclaredField(name, annotation, spec)
 
 
-_RESERVED = frozenset({"mro"})
+def check_body(model: str, namespace: Mapping[str, Any], inherited: Iterable[str]) -> None:
+    """Check what is left of a class body when its fields are taken out.
+
+    Args:
+        model: Name of the class.
+        namespace: The class body without its fields.
+        inherited: Names of fields that only the bases declare.
+
+    Raises:
+        ModelDefinitionError: When something looks like a field and is none, or hides one.
+    """
+    for name, value in namespace.items():
+        if isinstance(value, FieldSpec):
+            rule = f"{name}: Field[type] = field(...)"
+            raise _refuse(model, name, "field(...) needs an annotation", rule)
+        if name in inherited:
+            message = "a field of a base class; to change it, repeat its annotation"
+            raise _refuse(model, name, message, "nothing else has the name of a field")
 
 
 def order(fields: list[DeclaredField]) -> list[DeclaredField]:
@@ -80,20 +118,5 @@ def order(fields: list[DeclaredField]) -> list[DeclaredField]:
     return sorted(fields, key=lambda declared: not declared.required)
 
 
-def struct_namespace(fields: list[DeclaredField], system: list[str]) -> dict[str, Any]:
-    """Write annotations and defaults the way msgspec reads them."""
-    annotations: dict[str, Any] = {}
-    namespace: dict[str, Any] = {"__annotations__": annotations}
-    for declared in fields:
-        annotations[declared.name] = declared.annotation
-        if declared.unset_at_first:
-            annotations[declared.name] = declared.annotation | msgspec.UnsetType
-            namespace[declared.name] = msgspec.UNSET
-        elif declared.spec.default_factory is not None:
-            namespace[declared.name] = msgspec.field(default_factory=declared.spec.default_factory)
-        elif declared.spec.default is not NO_DEFAULT:
-            namespace[declared.name] = msgspec.field(default=declared.spec.default)
-    for name in system:
-        annotations[name] = SYSTEM_FIELDS[name] | msgspec.UnsetType
-        namespace[name] = msgspec.UNSET
-    return namespace
+def _refuse(model: str, name: str, message: str, rule: str) -> ModelDefinitionError:
+    return ModelDefinitionError(f"{model}.{name}: {message}", model=model, field=name, rule=rule)

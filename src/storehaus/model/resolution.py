@@ -1,11 +1,12 @@
 """From declared constraints, which name fields, to records, which name columns."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, cast
 
 from storehaus.expr import Column, Condition, Ordering
-from storehaus.expr.node import Name
-from storehaus.model.columns import refuse
+from storehaus.expr.node import Name, Value
+from storehaus.model.columns import refuse, text_problem
 from storehaus.model.constraints import Check, Exclude, Index, Key, Unique
 from storehaus.model.identifiers import constraint_name, identifier_problem
 from storehaus.model.records import CheckInfo, ColumnInfo, ExclusionInfo, IndexInfo, IndexKey
@@ -21,15 +22,16 @@ class Resolver:
     """Looks fields of one model up by what a declaration calls them.
 
     Args:
-        model: Name of the class.
+        cls: The class.
         table: Name of the table.
         columns: All its columns.
     """
 
-    __slots__ = ("_by_name", "_soft_deletes", "model", "table")
+    __slots__ = ("_by_name", "_class", "_soft_deletes", "model", "table")
 
-    def __init__(self, model: str, table: str, columns: Sequence[ColumnInfo]) -> None:
-        self.model = model
+    def __init__(self, cls: type[Any], table: str, columns: Sequence[ColumnInfo]) -> None:
+        self._class = cls
+        self.model = cls.__name__
         self.table = table
         self._by_name = {column.name: column for column in columns}
         self._soft_deletes = any(column.soft_delete for column in columns)
@@ -40,10 +42,12 @@ class Resolver:
         Raises:
             ModelDefinitionError: When the model has no such field.
         """
-        name = key.name if isinstance(key, Column | Name) else key
+        name: object = key.name if isinstance(key, Column | Name) else key
         found = self._by_name.get(name) if isinstance(name, str) else None
-        if found is None:
-            raise refuse(self.model, None, f"{where} names {name!r}, which is not among its fields")
+        is_own = not isinstance(key, Column) or issubclass(self._class, key.model)
+        if found is None or not is_own:
+            shown = f"{name!r}" if is_own else f"{key!r}"
+            raise refuse(self.model, None, f"{where} names {shown}, which is not among its fields")
         return found
 
     def columns(self, keys: Iterable[object], where: str) -> tuple[ColumnInfo, ...]:
@@ -112,8 +116,10 @@ class Resolver:
 
     def check(self, declared: Check) -> CheckInfo:
         """Resolve a Check."""
-        self._check_where(declared.condition, "Check", required=True)
-        return CheckInfo(name=self.name(declared.name, (), "check"), condition=declared.condition)
+        fields = self._check_where(declared.condition, "Check", required=True)
+        return CheckInfo(
+            name=self.name(declared.name, (), "check"), condition=declared.condition, fields=fields
+        )
 
     def exclusion(self, declared: Exclude) -> ExclusionInfo:
         """Resolve an Exclude."""
@@ -135,12 +141,25 @@ class Resolver:
             active_only=self._soft_deletes,
         )
 
-    def _check_where(self, where: Any, what: str, *, required: bool = False) -> None:
-        if where is None and not required:
-            return
-        if isinstance(where, Condition) or (isinstance(where, str) and where.strip()):
-            return
-        raise refuse(self.model, None, f"the predicate of {what} is SQL or a condition")
+    def _check_where(self, where: Any, what: str, *, required: bool = False) -> tuple[str, ...]:
+        """Give the fields that a condition speaks of, none for SQL."""
+        if isinstance(where, Condition):
+            named = [self.column(leaf, what).name for leaf in _mentioned(where)]
+            return tuple(dict.fromkeys(named))
+        if (where is None and required) or text_problem(where):
+            raise refuse(self.model, None, f"the predicate of {what} is SQL or a condition")
+        return ()
+
+
+def _mentioned(node: object) -> Iterator[Column[Any] | Name]:
+    if isinstance(node, Column | Name):
+        yield node
+    elif isinstance(node, tuple):
+        for part in cast("tuple[object, ...]", node):
+            yield from _mentioned(part)
+    elif is_dataclass(node) and not isinstance(node, Value | type):
+        for each in fields(node):
+            yield from _mentioned(getattr(node, each.name))
 
 
 def _ordering(key: Key) -> Ordering:

@@ -3,19 +3,19 @@
 `column_type(annotation)` is the only door; everything later reads the frozen `ColumnType`.
 """
 
+import sys
 import types
 import typing
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 from uuid import UUID
 
-import msgspec
-
-from storehaus.model.identifiers import snake_case
+from storehaus.model.documents import document_problem, is_document
+from storehaus.model.identifiers import MAX_BYTES, identifier_problem, is_built_in_type, snake_case
 
 __all__ = [
     "ColumnType",
@@ -147,16 +147,30 @@ _SCALARS: dict[Any, tuple[Kind, str]] = {
 
 def split_optional(annotation: Any) -> tuple[Any, bool]:
     """Take None out of an annotation: `str | None` gives `(str, True)`."""
-    if get_origin(annotation) is Annotated:
-        inner, nullable = split_optional(get_args(annotation)[0])
+    annotation = _named(annotation)
+    origin, members = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner, nullable = split_optional(members[0])
         return (Annotated[inner, *annotation.__metadata__], nullable)
-    if get_origin(annotation) not in {Union, types.UnionType}:
+    rest = tuple(member for member in members if member not in {None, type(None)})
+    if len(rest) == len(members) or not rest:
         return annotation, False
-    members = get_args(annotation)
-    rest = [member for member in members if member is not type(None)]
-    if len(rest) == len(members):
-        return annotation, False
-    return (rest[0] if len(rest) == 1 else Union[tuple(rest)]), True  # noqa: UP007 - built at run time
+    if origin is Literal:
+        return Literal[rest], True
+    if origin in {Union, types.UnionType}:
+        return Union[rest], True  # noqa: UP007 - built at run time
+    return annotation, False
+
+
+def _named(annotation: Any) -> Any:
+    """Look behind `NewType("UserId", int)` and `type UserId = int`."""
+    while True:
+        if isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif sys.version_info >= (3, 12) and isinstance(annotation, typing.TypeAliasType):
+            annotation = annotation.__value__
+        else:
+            return annotation
 
 
 def column_type(annotation: Any) -> ColumnType:
@@ -166,9 +180,10 @@ def column_type(annotation: Any) -> ColumnType:
         UnmappedTypeError: When there is none.
     """
     metadata: tuple[Any, ...] = ()
+    annotation = _named(annotation)
     if get_origin(annotation) is Annotated:
         metadata = annotation.__metadata__
-        annotation = get_args(annotation)[0]
+        annotation = _named(get_args(annotation)[0])
     if annotation is int:
         return _integer(metadata)
     if annotation is Decimal:
@@ -214,27 +229,27 @@ def _composed(annotation: Any) -> ColumnType:
         return _enum(annotation)
     if origin is list:
         return _list(annotation)
-    if _is_document(annotation, origin):
-        return ColumnType(kind="jsonb", sql="jsonb", python=annotation)
+    if is_document(annotation):
+        return _document(annotation)
     raise UnmappedTypeError(
         f"{_name(annotation)} has no PostgreSQL type; wrap it in a msgspec.Struct, a dataclass"
         " or a dict to store it as jsonb"
     )
 
 
-def _is_document(annotation: Any, origin: Any) -> bool:
-    if annotation in {dict, list} or origin in {dict, list}:
-        return True
-    if not isinstance(annotation, type):
-        return False
-    cls: type[Any] = annotation
-    return issubclass(cls, msgspec.Struct) or is_dataclass(cls)
+def _document(annotation: Any) -> ColumnType:
+    problem = document_problem(annotation)
+    if problem:
+        raise UnmappedTypeError(f"{_name(annotation)} cannot be stored as jsonb: {problem}")
+    return ColumnType(kind="jsonb", sql="jsonb", python=annotation)
 
 
 def _literal(annotation: Any) -> ColumnType:
     choices = get_args(annotation)
     if not all(isinstance(choice, str) for choice in choices):
-        raise UnmappedTypeError(f"{_name(annotation)}: only strings can be choices of a column")
+        raise UnmappedTypeError(f"{annotation}: only strings can be choices of a column")
+    if not all(map(_is_storable, choices)):
+        raise UnmappedTypeError(f"{annotation}: PostgreSQL stores no NUL and no lone surrogate")
     return ColumnType(kind="text", sql="text", python=annotation, labels=tuple(choices))
 
 
@@ -242,15 +257,23 @@ def _enum(cls: type[Enum]) -> ColumnType:
     members = list(cls)
     if not members:
         raise UnmappedTypeError(f"{cls.__name__} is an Enum without members")
+    if issubclass(cls, Flag) or cls.__hash__ is None:
+        raise UnmappedTypeError(f"{cls.__name__} combines its members; store its value as an int")
     # A label is text: the value where it is one, else the member's name.
     by_value = all(isinstance(member.value, str) for member in members)
     labels = tuple(member.value if by_value else member.name for member in members)
-    too_long = [label for label in labels if not 1 <= len(label.encode()) <= 63]  # noqa: PLR2004 - NAMEDATALEN
-    if too_long:
+    if not all(_is_storable(label) and 1 <= len(label.encode()) <= MAX_BYTES for label in labels):
         raise UnmappedTypeError(f"{cls.__name__}: labels of a PostgreSQL enum have 1 … 63 bytes")
-    return ColumnType(
-        kind="enum", sql=snake_case(cls.__name__), python=cls, enum=cls, labels=labels
-    )
+    sql = snake_case(cls.__name__)
+    problem = identifier_problem(sql)
+    if problem or is_built_in_type(sql):
+        reason = problem or "PostgreSQL has a type of this name"
+        raise UnmappedTypeError(f"the enum {cls.__name__} would be the type {sql!r}: {reason}")
+    return ColumnType(kind="enum", sql=sql, python=cls, enum=cls, labels=labels)
+
+
+def _is_storable(text: str) -> bool:
+    return "\x00" not in text and text == text.encode(errors="replace").decode()
 
 
 def _list(annotation: Any) -> ColumnType:
@@ -259,12 +282,8 @@ def _list(annotation: Any) -> ColumnType:
         element = column_type(item)
     except UnmappedTypeError:
         element = None
-    if (
-        element is None
-        or element.kind in {"array", "jsonb"}
-        or (element.labels and not element.enum)
-    ):
-        return ColumnType(kind="jsonb", sql="jsonb", python=annotation)
+    if element is None or element.kind in {"array", "jsonb"}:
+        return _document(annotation)
     return ColumnType(
         kind="array",
         sql=f"{element.sql}[]",
@@ -275,4 +294,4 @@ def _list(annotation: Any) -> ColumnType:
 
 
 def _name(annotation: Any) -> str:
-    return getattr(annotation, "__qualname__", None) or str(annotation)
+    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
