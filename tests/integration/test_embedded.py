@@ -18,7 +18,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-import storehaus
 from storehaus.driver.embedded import EmbeddedPostgres
 from storehaus.driver.embedded.supervisor.account import choose_account
 from storehaus.driver.embedded.supervisor.scratch import make_scratch_directory
@@ -45,10 +44,9 @@ class User:
     """Another process that uses a server until it is told to leave or killed."""
 
     def __init__(self, home: Path | str) -> None:
-        source = Path(storehaus.__file__).parent.parent
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", textwrap.dedent(USER_SCRIPT), str(home)],
-            env={**os.environ, "PYTHONPATH": str(source)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -315,6 +313,15 @@ def test_a_stale_process_id_does_not_hinder_a_start(home: Path, server: Embedded
     (home / "pgdata" / "postmaster.pid").write_text("\n".join(stale) + "\n")
     server.start_blocking()
     assert ask(server.url, "SELECT 1") == 1
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_the_server(
+    home: Path, server: EmbeddedPostgres
+) -> None:
+    """Supervisor and server belong to no session that a terminal interrupts."""
+    server.start_blocking()
+    processes = (find_supervisor(home), read_postmaster(home))
+    assert os.getsid(0) not in {os.getsid(process) for process in processes}
 
 
 def test_a_dead_server_ends_its_supervisor(home: Path, server: EmbeddedPostgres) -> None:

@@ -62,25 +62,38 @@ def open_installation(
     copy = copies / f"postgresql-{status.st_size:x}-{status.st_mtime_ns:x}"
     if not copy.exists():
         _copy_openly(directory, copy)
-    return Installation(copy)
+    return Installation(copy / directory.parent.name / directory.name)
 
 
 def _copy_openly(directory: Path, copy: Path) -> None:
     make_passable(copy.parent)
+    site = directory.parent.parent
     with tempfile.TemporaryDirectory(dir=copy.parent, prefix="new-") as name:
-        staged = Path(name) / "installation"
-        shutil.copytree(
-            directory, staged, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_NEEDED)
-        )
-        for folder, _, files in os.walk(staged):
-            Path(folder).chmod(0o755)
-            for file in (Path(folder, name) for name in files):
-                file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+        staged = Path(name) / "site"
+        for part in (directory, *_find_libraries(directory)):
+            ignore = shutil.ignore_patterns(*_NOT_NEEDED)
+            shutil.copytree(part, staged / part.relative_to(site), symlinks=True, ignore=ignore)
+        _open_tree(staged)
         try:
             staged.rename(copy)
         except OSError:
             if not copy.exists():  # else another process was faster
                 raise
+
+
+def _find_libraries(directory: Path) -> list[Path]:
+    """What the tools that make wheels put beside a package: programs find it by relative path."""
+    package = directory.parent
+    candidates = (package.with_name(f"{package.name}.libs"), package / ".dylibs")
+    return [candidate for candidate in candidates if candidate.is_dir()]
+
+
+def _open_tree(root: Path) -> None:
+    for folder, _, files in os.walk(root):
+        Path(folder).chmod(0o755)
+        for file in (Path(folder, name) for name in files):
+            if not file.is_symlink():
+                file.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
 
 
 def make_passable(directory: Path) -> None:
