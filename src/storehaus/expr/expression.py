@@ -373,6 +373,9 @@ class Arithmetic(Expression[T]):
     left: Node
     right: Node
 
+    def __reduce__(self) -> tuple[type[Any], tuple[Operator, Node, Node]]:
+        return (Arithmetic, (self.operator, self.left, self.right))
+
 
 def equality(left: Node, right: object, *, negated: bool = False) -> Condition:
     """Compare for equality; None stands for NULL."""

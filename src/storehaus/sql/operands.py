@@ -48,8 +48,16 @@ def operand_sql(scope: Scope, node: Node) -> Operand:
     """Write a column or what is computed from one.
 
     Raises:
-        QueryError: On an unknown name or types that cannot be computed with each other.
+        QueryError: On an unknown name, types that cannot be computed with each other, or nesting
+            without end.
     """
+    try:
+        return _operand(scope, node)
+    except RecursionError:
+        raise QueryError("the expression is nested too deeply", model=scope.model) from None
+
+
+def _operand(scope: Scope, node: Node) -> Operand:
     if isinstance(node, Arithmetic):
         return _arithmetic(scope, node)  # pyright: ignore[reportUnknownArgumentType]  # any value
     column = scope.column(node)
@@ -69,15 +77,15 @@ def comparable(left: ColumnInfo, right: ColumnInfo) -> bool:
 
 def _arithmetic(scope: Scope, node: Arithmetic[Any]) -> Operand:
     if isinstance(node.left, Value):
-        right = operand_sql(scope, node.right)
+        right = _operand(scope, node.right)
         left = _value(scope, node.operator, node.left.value, right)
     else:
-        left = operand_sql(scope, node.left)
+        left = _operand(scope, node.left)
         if isinstance(node.right, Value):
             right = _value(scope, node.operator, node.right.value, left)
             _refuse_zero(node.operator, node.right.value)
         else:
-            right = operand_sql(scope, node.right)
+            right = _operand(scope, node.right)
     return _computed(scope, node.operator, left, right)
 
 
