@@ -1,0 +1,8 @@
+"""Runs what the layers below describe: stores, their verbs, and the one write pipeline."""
+
+from storehaus.store.change import Change, Operation, Outcome, Upserted
+from storehaus.store.database import Database
+from storehaus.store.generic import GenericStore
+from storehaus.store.plugin import Plugin
+
+__all__ = ["Change", "Database", "GenericStore", "Operation", "Outcome", "Plugin", "Upserted"]

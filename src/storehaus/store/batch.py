@@ -1,0 +1,158 @@
+"""Batches: what is sent at once, and how the row at fault is found in it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from storehaus.driver import Connection, Row
+from storehaus.errors import CommitUnknown, ConnectionFailed, ConstraintViolation
+from storehaus.model import TableInfo
+from storehaus.sql.statement import Statement
+from storehaus.store.database import Database
+from storehaus.store.violations import explain
+
+__all__ = ["Batch", "CopyBatch", "StatementBatch", "run_alone", "run_within"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch(ABC):
+    """Rows that are sent together.
+
+    Attributes:
+        info: The model.
+        indexes: Their places in what the caller gave; None for a write of one row or by query.
+        values: Gives the row at a place of this batch by field name, for errors.
+    """
+
+    info: TableInfo
+    indexes: Sequence[int] | None = None
+    values: Callable[[int], Mapping[str, Any]] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of rows; 1 for a write that is no batch."""
+        return 1 if self.indexes is None else len(self.indexes)
+
+    @abstractmethod
+    async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
+        """Send rows `low` up to, not including, `high`."""
+
+    def explained(self, violation: ConstraintViolation, row: int | None) -> ConstraintViolation:
+        """Say which row and which fields were at fault."""
+        if row is None:
+            return explain(self.info, violation)
+        values = None if self.values is None else self.values(row)
+        return explain(self.info, violation, values, self.indexes[row] if self.indexes else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatementBatch(Batch):
+    """A batch of one statement.
+
+    Attributes:
+        statement: Makes the statement for rows `low` up to, not including, `high`.
+    """
+
+    statement: Callable[[int, int], Statement]
+
+    async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
+        """Send them."""
+        statement = self.statement(low, high)
+        return await connection.fetch(statement.text, statement.params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyBatch(Batch):
+    """A batch that travels by COPY.
+
+    Attributes:
+        columns: Names in the database.
+        rows: Values in wire form.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+    async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
+        """Send them; COPY returns no rows."""
+        rows = self.rows if high - low == len(self.rows) else self.rows[low:high]
+        await connection.copy_in(self.info.name, self.columns, rows, schema=self.info.schema)
+        return ()
+
+
+async def run_alone(database: Database, batch: StatementBatch) -> Sequence[Row]:
+    """Run a batch as a transaction of its own, in one round trip.
+
+    Raises:
+        ConstraintViolation: With the row at fault.
+        CommitUnknown: When the connection broke after the statement was sent.
+    """
+    statement = batch.statement(0, batch.size)
+    try:
+        return await database.fetch(statement)
+    except ConnectionFailed as failed:
+        if not failed.sent:
+            raise
+        raise CommitUnknown(
+            "the connection broke before the answer to a write: it may have happened or not"
+        ) from failed
+    except ConstraintViolation as violation:
+        found = violation
+    if batch.size == 1:
+        raise batch.explained(found, 0) from None
+    # Only this transaction finds out; leaving it by the error rolls it back.
+    async with database.driver.acquire() as connection:
+        await connection.begin()
+        raise await _find_fault(connection, batch, found) from None
+
+
+async def run_within(connection: Connection, batch: Batch) -> Sequence[Row]:
+    """Run a batch as part of an open transaction, which survives an error.
+
+    Raises:
+        ConstraintViolation: With the row at fault.
+    """
+    await connection.savepoint("storehaus_batch")
+    try:
+        rows = await batch.run(connection, 0, batch.size)
+    except ConstraintViolation as violation:
+        found = violation
+    else:
+        await connection.release_savepoint("storehaus_batch")
+        return rows
+    await connection.rollback_to_savepoint("storehaus_batch")
+    raise await _find_fault(connection, batch, found) from None
+
+
+async def _find_fault(
+    connection: Connection, batch: Batch, violation: ConstraintViolation
+) -> ConstraintViolation:
+    """Find the first row that cannot follow those before it, by bisection under savepoints.
+
+    PostgreSQL's DETAIL would name values, but not the row, and in the language of the server.
+    """
+    low, high = 0, batch.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = await _try(connection, batch, low, middle)
+        if found is None:
+            low = middle
+        else:
+            violation, high = found, middle
+    last = await _try(connection, batch, low, high)
+    # A row that is fine by now met a rival that has gone since.
+    return batch.explained(violation, None) if last is None else batch.explained(last, low)
+
+
+async def _try(
+    connection: Connection, batch: Batch, low: int, high: int
+) -> ConstraintViolation | None:
+    await connection.savepoint("storehaus_fault")
+    try:
+        await batch.run(connection, low, high)
+    except ConstraintViolation as violation:
+        await connection.rollback_to_savepoint("storehaus_fault")
+        return violation
+    await connection.release_savepoint("storehaus_fault")
+    return None

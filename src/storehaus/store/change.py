@@ -1,0 +1,83 @@
+"""What a write is about to do, and what it did."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from storehaus.model import Model, TableInfo
+from storehaus.query import Query, UpdateSet
+
+if TYPE_CHECKING:
+    from storehaus.expr import Column
+
+__all__ = ["Change", "Changes", "Operation", "Outcome", "Upserted"]
+
+M = TypeVar("M", bound=Model)
+
+Changes = Mapping["Column[Any] | str", Any] | UpdateSet
+"""New values or expressions by column or field name."""
+
+
+class Operation(StrEnum):
+    """What becomes of a row."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(slots=True, kw_only=True)
+class Change(Generic[M]):
+    """One write before it happens. Hooks may alter it, or refuse it by raising.
+
+    Attributes:
+        table: The model that is written to.
+        operation: What becomes of the rows; an upsert is a CREATE, a restore is one too.
+        models: Rows as given, for create, upsert and update; None for writes without models.
+        ids: Primary keys, for writes by id; None for all others.
+        changes: New values by field, for patch and update_where; None for all others.
+        query: Which rows, for writes by query; None for all others.
+        tags: Tags to store; None keeps those of existing rows.
+        purge: Whether rows of a soft-deleting model are deleted for good.
+    """
+
+    table: TableInfo
+    operation: Operation
+    models: list[M] | None = None
+    ids: list[Any] | None = None
+    changes: Changes | None = None
+    query: Query[Any] | None = None
+    tags: Sequence[str] | None = None
+    purge: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Generic[M]):
+    """One write after it happened: the exact rows that it touched.
+
+    Attributes:
+        change: What was asked for.
+        models: The rows as stored (as they were, when deleted for good), in the order asked for;
+            None for a load by COPY, which returns no rows.
+        count: Number of rows.
+        inserted: For an upsert, whether each row is new; None for all other writes.
+    """
+
+    change: Change[M]
+    models: Sequence[M] | None
+    count: int
+    inserted: Sequence[bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted(Generic[M]):
+    """Result of an upsert.
+
+    Attributes:
+        model: The row as stored.
+        inserted: Whether it is a new row; False for an existing one that was updated or revived.
+    """
+
+    model: M
+    inserted: bool

@@ -1,0 +1,151 @@
+"""delete, delete_many, purge and delete_where."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from storehaus.driver import Row
+from storehaus.model import Model
+from storehaus.sql.binder import Binder
+from storehaus.sql.delete import delete_by_key, delete_many, delete_where, purge_one
+from storehaus.sql.select import compile_filter
+from storehaus.sql.statement import Statement
+from storehaus.store.batch import StatementBatch
+from storehaus.store.change import Change, Outcome
+from storehaus.store.pipeline import Fetch
+from storehaus.store.table import Table
+from storehaus.store.tags import checked_tags
+from storehaus.store.update import require_filter
+from storehaus.store.versions import absent, checked_version
+
+__all__ = ["Delete", "DeleteMany", "DeleteWhere"]
+
+M = TypeVar("M", bound=Model)
+
+
+class Delete(Generic[M]):
+    """DELETE of one row by id; soft where the model soft-deletes, unless the change purges.
+
+    Args:
+        table: The store's table.
+        change: `ids` (one), `tags` and `purge` are read.
+        version: The version the row must have, None for any.
+    """
+
+    __slots__ = ("_table", "_version", "change")
+
+    def __init__(self, table: Table[M], change: Change[M], version: int | None = None) -> None:
+        self._table = table
+        self.change = change
+        self._version = version
+
+    def compile(self) -> Sequence[StatementBatch]:
+        """Check the id."""
+        info = self._table.info
+        (record_id,) = self.change.ids or (None,)
+        key = self._table.key.params(record_id)
+        tags = checked_tags(info, self.change.tags)
+        if self.change.purge:
+            statement = Statement(purge_one(info), key)
+        else:
+            version = checked_version(info, self._version)
+            text = delete_by_key(info, versioned=bool(version))
+            marked = () if info.soft_delete is None else (tags,)
+            statement = Statement(text, (*key, *version, *marked))
+        return [StatementBatch(info=info, statement=lambda _low, _high: statement)]
+
+    async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
+        """Give the row as it was; a missing one is no error, one of another version is."""
+        (rows,) = results
+        if not rows and self._version is not None:
+            (record_id,) = self.change.ids or (None,)
+            raise await absent(self._table, fetch, record_id, self._version)
+        models = self._table.reader.models(rows)
+        return Outcome(change=self.change, models=models, count=len(models))
+
+
+class DeleteMany(Generic[M]):
+    """DELETE of rows by id; ids without a row are passed over.
+
+    Args:
+        table: The store's table.
+        change: `ids` and `tags` are read.
+    """
+
+    __slots__ = ("_keys", "_table", "change")
+
+    def __init__(self, table: Table[M], change: Change[M]) -> None:
+        self._table = table
+        self.change = change
+        self._keys: list[tuple[Any, ...]] = []
+
+    def compile(self) -> Sequence[StatementBatch]:
+        """Check the ids; one that stands twice is sent once."""
+        info, key = self._table.info, self._table.key
+        key.require()
+        tags = checked_tags(info, self.change.tags)
+        checked = (key.params(record_id, i) for i, record_id in enumerate(self.change.ids or ()))
+        self._keys = list(dict.fromkeys(checked))
+        arrays = self._table.key_arrays(self._keys)
+        text = delete_many(info)
+        marked = () if info.soft_delete is None else (tags,)
+        return [
+            StatementBatch(
+                info=info,
+                indexes=range(low, high),
+                statement=partial(_slice, text, [values[low:high] for values in arrays], marked),
+            )
+            for low, high in self._table.chunks(arrays, len(self._keys))
+        ]
+
+    async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
+        """Give the rows as they were, in the order of the ids."""
+        del fetch
+        table = self._table
+        rows = {table.key.of_row(row): row for result in results for row in result}
+        ids = map(table.key.wire_id, self._keys)
+        models = table.reader.models([rows[each] for each in ids if each in rows])
+        return Outcome(change=self.change, models=models, count=len(models))
+
+
+class DeleteWhere(Generic[M]):
+    """DELETE of all rows that a query finds.
+
+    Args:
+        table: The store's table.
+        change: `query` and `tags` are read.
+        everything: Whether all rows may be meant.
+    """
+
+    __slots__ = ("_everything", "_table", "change")
+
+    def __init__(self, table: Table[M], change: Change[M], *, everything: bool) -> None:
+        self._table = table
+        self.change = change
+        self._everything = everything
+
+    def compile(self) -> Sequence[StatementBatch]:
+        """Check the query."""
+        info, query = self._table.info, self.change.query
+        assert query is not None  # noqa: S101 - set by the verb
+        require_filter(self._table, self.change, everything=self._everything)
+        binder = Binder()
+        where = compile_filter(info, query, binder)
+        tags = checked_tags(info, self.change.tags)
+        if info.soft_delete is not None:
+            binder.write(tags)
+        statement = binder.statement(delete_where(info, where, len(binder.params)))
+        return [StatementBatch(info=info, statement=lambda _low, _high: statement)]
+
+    async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
+        """Give the rows as they were."""
+        del fetch
+        (rows,) = results
+        models = self._table.reader.models(rows)
+        return Outcome(change=self.change, models=models, count=len(models))
+
+
+def _slice(
+    text: str, columns: Sequence[Sequence[Any]], marked: tuple[Any, ...], low: int, high: int
+) -> Statement:
+    return Statement(text, (*(values[low:high] for values in columns), *marked))

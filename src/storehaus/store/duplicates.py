@@ -1,0 +1,38 @@
+"""Keys that stand twice in one batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from storehaus.errors import ValidationError
+from storehaus.model import ColumnInfo
+from storehaus.store.table import Table
+
+__all__ = ["refuse_duplicates"]
+
+
+def refuse_duplicates(
+    table: Table[Any], columns: Sequence[ColumnInfo], keys: Sequence[tuple[Any, ...]]
+) -> None:
+    """Refuse a batch that names a row twice: one statement would apply only one of the two.
+
+    Keys with a NULL are never equal.
+
+    Raises:
+        ValidationError: Naming the second row.
+    """
+    if len(set(keys)) == len(keys):
+        return
+    seen: set[tuple[Any, ...]] = set()
+    for index, key in enumerate(keys):
+        if key in seen and None not in key:
+            model, field = table.info.model.__name__, columns[0].name
+            rule = "must not name a row twice in one batch"
+            raise ValidationError(
+                f"{model}.{field} of row {index} {rule}",
+                model=model,
+                field=field,
+                value_type=type(key[0]).__name__,
+                rule=rule,
+                row_index=index,
+            )
+        seen.add(key)

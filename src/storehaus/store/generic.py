@@ -1,0 +1,430 @@
+"""`GenericStore`: the verbs of one table. This file lists them; its siblings do the work."""
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+
+from storehaus.errors import NotFound, QueryError
+from storehaus.expr import Column, Condition
+from storehaus.model import Model, TableInfo
+from storehaus.query import Query, UpdateSet
+from storehaus.sql import as_query
+from storehaus.store.change import Change, Changes, Operation, Upserted
+from storehaus.store.create import Create
+from storehaus.store.database import Database
+from storehaus.store.delete import Delete, DeleteMany, DeleteWhere
+from storehaus.store.load import load
+from storehaus.store.pipeline import Hook, write
+from storehaus.store.read import Reads
+from storehaus.store.table import Table
+from storehaus.store.update import Patch, Restore, UpdateWhere
+from storehaus.store.update_models import UpdateModels
+from storehaus.store.upsert import Upsert, conflict
+
+__all__ = ["GenericStore"]
+
+M = TypeVar("M", bound=Model)
+
+Tags = Sequence[str] | None
+Fields = Sequence[Column[Any] | str] | None
+QueryLike = Query[M] | Condition
+
+
+class GenericStore(Generic[M]):
+    """The rows of one model: create, read, update, delete.
+
+    `haus.store(Airport)` gives one. A subclass carries an application's own verbs and rules:
+
+        class Airports(GenericStore[Airport]):
+            async def before_create(self, change: Change[Airport]) -> None:
+                ...
+
+    Every verb that writes takes `tags`: on create None stores none, on update None keeps those of
+    the row and `()` clears them. Soft-deleted rows are left out everywhere, unless a query says
+    `with_deleted()` or `only_deleted()`. A batch happens whole or not at all, and its error names
+    the row.
+
+    Errors that every verb may raise: `ValidationError` and `QueryError` before anything is sent;
+    `ConstraintViolation` and its kin; `ConnectionFailed`, `PoolTimeout`, `QueryTimeout`;
+    `CommitUnknown` when the connection broke during a write.
+
+    Args:
+        database: Where statements run.
+        model: The model; None takes the one that a subclass names.
+    """
+
+    model_class: ClassVar[type[Model] | None] = None
+    """The model of a subclass `class Airports(GenericStore[Airport])`; None for the plain store."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in getattr(cls, "__orig_bases__", ()):
+            arguments = get_args(base) if get_origin(base) else ()
+            if arguments and isinstance(arguments[0], type) and issubclass(arguments[0], Model):
+                cls.model_class = arguments[0]
+
+    def __init__(self, database: Database, model: type[M] | None = None) -> None:
+        chosen: Any = model or self.model_class
+        if chosen is None:
+            raise QueryError(f"{type(self).__name__} names no model: GenericStore[YourModel]")
+        self.model: type[M] = chosen
+        self._database = database
+        self._table: Table[M] = Table(self.model.__table_info__)
+        self._reads = Reads(database, self._table)
+
+    @property
+    def table_info(self) -> TableInfo:
+        """The model's record."""
+        return self._table.info
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.table_info.name!r}>"
+
+    # Hooks: the place for business rules
+
+    async def before_create(self, change: Change[M]) -> None:
+        """Alter or refuse (by raising) a create, an upsert, a chunk of a load, or a restore."""
+
+    async def before_update(self, change: Change[M]) -> None:
+        """Alter or refuse (by raising) an update; one by query carries query and changes."""
+
+    async def before_delete(self, change: Change[M]) -> None:
+        """Alter or refuse (by raising) a delete or purge; one by query carries the query."""
+
+    # Create
+
+    async def create(self, model: M, *, tags: Tags = None) -> M:
+        """Store one row; give it as stored, system fields filled."""
+        change = self._change(Operation.CREATE, models=[model], tags=tags)
+        outcome = await write(self._database, Create(self._table, change), self._hooks(change))
+        return self._rows(outcome.models)[0]
+
+    async def create_many(
+        self, models: Iterable[M], *, tags: Tags = None, returning: bool = True
+    ) -> list[M]:
+        """Store many rows; give them as stored, in the order given.
+
+        Args:
+            models: The rows.
+            tags: Tags of all of them.
+            returning: False sends them by COPY, which is faster, and gives an empty list.
+        """
+        given = list(models)
+        if not returning:
+            await self.load(given, tags=tags)
+            return []
+        if not given:
+            return []
+        change = self._change(Operation.CREATE, models=given, tags=tags)
+        outcome = await write(self._database, Create(self._table, change), self._hooks(change))
+        return self._rows(outcome.models)
+
+    async def load(self, rows: Iterable[M] | AsyncIterable[M], *, tags: Tags = None) -> int:
+        """Store any number of rows by COPY, in one transaction and bounded memory.
+
+        Args:
+            rows: Iterable or asynchronous iterable; it is read 5,000 rows at a time.
+            tags: Tags of all of them.
+
+        Returns:
+            The number of rows.
+        """
+        hooks = self._hooks(self._change(Operation.CREATE))
+        return await load(self._database, self._table, rows, tags=tags, hooks=hooks)
+
+    # Read by id
+
+    async def get_by_id(self, record_id: Any) -> M | None:
+        """Give the row with an id, None when there is none."""
+        return await self._reads.get_by_id(record_id)
+
+    async def get(self, record_id: Any) -> M:
+        """Give the row with an id.
+
+        Raises:
+            NotFound: When there is none.
+        """
+        found = await self._reads.get_by_id(record_id)
+        if found is None:
+            name = self.table_info.name
+            raise NotFound(f"{name}: no row with this id", table=name, record_id=record_id)
+        return found
+
+    async def get_many(self, ids: Iterable[Any]) -> list[M | None]:
+        """Give the rows with these ids in the order asked, None where there is none."""
+        return await self._reads.get_many(list(ids))
+
+    # Read by query
+
+    async def find(self, *query: QueryLike[M]) -> list[M]:
+        """Give the rows that a query, or all of some conditions, find."""
+        return await self._reads.find(self._query(query))
+
+    async def find_one(self, *query: QueryLike[M]) -> M | None:
+        """Give the first row that a query finds, None when there is none."""
+        found = await self._reads.find(self._query(query).limit(1))
+        return found[0] if found else None
+
+    async def list_all(self) -> list[M]:
+        """Give all rows, in no particular order."""
+        return await self._reads.list_all()
+
+    async def count(self) -> int:
+        """Count all rows."""
+        return await self._reads.count(self._query(()))
+
+    async def count_where(self, *query: QueryLike[M]) -> int:
+        """Count the rows that a query finds."""
+        return await self._reads.count(self._query(query))
+
+    async def exists(self, *query: QueryLike[M]) -> bool:
+        """Say whether a query finds a row."""
+        return await self._reads.exists(self._query(query))
+
+    # Update
+
+    async def update(self, record_id: Any, model: M, *, tags: Tags = None) -> M:
+        """Give a row the values of a model; give it as stored.
+
+        Fields that may not be updated keep their values. Where the model has a version and this
+        instance was read from the database, the row must still have it.
+
+        Raises:
+            NotFound: When there is no such row.
+            StaleVersion: When the row was changed since the model was read.
+            ValidationError: When the model carries another id.
+        """
+        change = self._change(Operation.UPDATE, ids=[record_id], models=[model], tags=tags)
+        work = UpdateModels(self._table, change)
+        outcome = await write(self._database, work, self._hooks(change))
+        return self._rows(outcome.models)[0]
+
+    async def update_many(
+        self,
+        pairs: Iterable[tuple[Any, M]],
+        *,
+        tags: Tags = None,
+        if_version: Sequence[int] | None = None,
+    ) -> list[M]:
+        """Give many rows the values of models; give them as stored, in the order given.
+
+        Args:
+            pairs: Pairs of id and model.
+            tags: Tags of all of them.
+            if_version: Version that each row must have; None takes those of the models.
+
+        Raises:
+            NotFound: When there is no such row; then none is changed.
+            StaleVersion: When a row has another version; then none is changed.
+            ValidationError: When a model carries another id, or an id stands twice.
+        """
+        given = list(pairs)
+        if not given:
+            return []
+        change = self._change(
+            Operation.UPDATE,
+            ids=[record_id for record_id, _ in given],
+            models=[model for _, model in given],
+            tags=tags,
+        )
+        work = UpdateModels(self._table, change, if_version)
+        outcome = await write(self._database, work, self._hooks(change))
+        return self._rows(outcome.models)
+
+    async def patch(
+        self,
+        record_id: Any,
+        changes: Changes | None = None,
+        /,
+        *,
+        tags: Tags = None,
+        if_version: int | None = None,
+        **fields: Any,
+    ) -> M:
+        """Change some fields of a row; give it as stored.
+
+            await wallets.patch(wallet.id, {Wallet.balance: Wallet.balance - 10})
+            await airports.patch(airport.id, name="Frankfurt")
+
+        Args:
+            record_id: Which row.
+            changes: New values or expressions by column or name, or an `UpdateSet`.
+            tags: New tags; changing nothing but them is fine.
+            if_version: Version that the row must have; None is any.
+            **fields: New values or expressions by name, instead of `changes`.
+
+        Raises:
+            NotFound: When there is no such row.
+            StaleVersion: When it has another version.
+            QueryError: When a field is unknown or nothing is changed, or when the model has a field
+                of its own called `tags` or `if_version`: then use the mapping.
+            ValidationError: When a value does not fit, or the field may not be updated.
+        """
+        self._refuse_ambiguous(tags, if_version)
+        change = self._change(
+            Operation.UPDATE, ids=[record_id], changes=_one_of(changes, fields), tags=tags
+        )
+        work = Patch(self._table, change, if_version)
+        outcome = await write(self._database, work, self._hooks(change))
+        return self._rows(outcome.models)[0]
+
+    async def update_where(
+        self,
+        query: QueryLike[M],
+        changes: Mapping[Any, Any] | UpdateSet,
+        *,
+        tags: Tags = None,
+        everything: bool = False,
+    ) -> list[M]:
+        """Change all rows that a query finds; give them as stored.
+
+        Args:
+            query: Which rows.
+            changes: New values or expressions by column or name, or an `UpdateSet`.
+            tags: New tags of all of them.
+            everything: Must be True where the query has no filter.
+
+        Raises:
+            QueryError: On a query without filter, unless `everything`.
+        """
+        change = self._change(
+            Operation.UPDATE, query=self._query((query,)), changes=changes, tags=tags
+        )
+        work = UpdateWhere(self._table, change, everything=everything)
+        outcome = await write(self._database, work, self._hooks(change))
+        return self._rows(outcome.models)
+
+    # Upsert
+
+    async def upsert(
+        self, model: M, *, on: Fields = None, update: Fields = None, tags: Tags = None
+    ) -> Upserted[M]:
+        """Insert a row or update the one that is there, in one atomic statement.
+
+        A soft-deleted row with the same primary key is revived.
+
+        Args:
+            model: The row.
+            on: Fields that make a row the same: the primary key (None) or those of a unique index.
+            update: Fields that an existing row takes; None is all that may be updated but `on`.
+            tags: Tags; None keeps those of an existing row.
+        """
+        return (await self.upsert_many([model], on=on, update=update, tags=tags))[0]
+
+    async def upsert_many(
+        self,
+        models: Iterable[M],
+        *,
+        on: Fields = None,
+        update: Fields = None,
+        tags: Tags = None,
+    ) -> list[Upserted[M]]:
+        """Upsert many rows; give them as stored, in the order given.
+
+        Raises:
+            ValidationError: When two of them are the same row.
+        """
+        given = list(models)
+        chosen = conflict(self.table_info, on, update)
+        if not given:
+            return []
+        change = self._change(Operation.CREATE, models=given, tags=tags)
+        work = Upsert(self._table, change, chosen)
+        outcome = await write(self._database, work, self._hooks(change))
+        pairs = zip(self._rows(outcome.models), outcome.inserted or (), strict=True)
+        return [Upserted(model, inserted) for model, inserted in pairs]
+
+    # Delete and restore
+
+    async def delete(
+        self, record_id: Any, *, tags: Tags = None, if_version: int | None = None
+    ) -> bool:
+        """Delete a row, softly where the model soft-deletes; say whether there was one.
+
+        Raises:
+            StaleVersion: When it has another version than `if_version`.
+            NotFound: When `if_version` is given and there is no such row.
+        """
+        change = self._change(Operation.DELETE, ids=[record_id], tags=tags)
+        work = Delete(self._table, change, if_version)
+        outcome = await write(self._database, work, self._hooks(change))
+        return bool(outcome.count)
+
+    async def delete_many(self, ids: Iterable[Any], *, tags: Tags = None) -> list[Any]:
+        """Delete rows; give the ids of those that were there, in the order given."""
+        given = list(ids)
+        if not given:
+            return []
+        change = self._change(Operation.DELETE, ids=given, tags=tags)
+        work = DeleteMany(self._table, change)
+        outcome = await write(self._database, work, self._hooks(change))
+        return [self._table.key.of_model(model) for model in self._rows(outcome.models)]
+
+    async def delete_where(
+        self, query: QueryLike[M], *, tags: Tags = None, everything: bool = False
+    ) -> list[Any]:
+        """Delete all rows that a query finds; give their ids.
+
+        Args:
+            query: Which rows.
+            tags: New tags of rows that are only marked.
+            everything: Must be True where the query has no filter.
+
+        Raises:
+            QueryError: On a query without filter, unless `everything`.
+        """
+        change = self._change(Operation.DELETE, query=self._query((query,)), tags=tags)
+        work = DeleteWhere(self._table, change, everything=everything)
+        outcome = await write(self._database, work, self._hooks(change))
+        return [self._table.key.of_model(model) for model in self._rows(outcome.models)]
+
+    async def restore(self, record_id: Any, *, tags: Tags = None) -> M:
+        """Bring a soft-deleted row back; give it.
+
+        Raises:
+            NotFound: When no soft-deleted row has this id.
+            QueryError: When the model does not soft-delete.
+            UniqueViolation: When an active row has taken its place.
+        """
+        change = self._change(Operation.CREATE, ids=[record_id], tags=tags)
+        outcome = await write(self._database, Restore(self._table, change), self._hooks(change))
+        return self._rows(outcome.models)[0]
+
+    async def purge(self, record_id: Any, *, tags: Tags = None) -> bool:
+        """Delete a row for good, active or not; say whether there was one."""
+        change = self._change(Operation.DELETE, ids=[record_id], tags=tags, purge=True)
+        outcome = await write(self._database, Delete(self._table, change), self._hooks(change))
+        return bool(outcome.count)
+
+    def _change(self, operation: Operation, **parts: Any) -> Change[M]:
+        return Change(table=self._table.info, operation=operation, **parts)
+
+    def _query(self, parts: Sequence[QueryLike[M]]) -> Query[M]:
+        return as_query(self.table_info, *parts)
+
+    def _hooks(self, change: Change[M]) -> tuple[Hook, ...]:
+        name = f"before_{change.operation.value}"
+        # A hook that nobody wrote costs nothing.
+        if getattr(type(self), name) is getattr(GenericStore, name):
+            return ()
+        return (getattr(self, name),)
+
+    def _rows(self, models: Sequence[M] | None) -> list[M]:
+        return list(models or ())
+
+    def _refuse_ambiguous(self, tags: Tags, if_version: int | None) -> None:
+        for name, value in (("tags", tags), ("if_version", if_version)):
+            if value is not None and name in self.table_info.by_name:
+                raise QueryError(
+                    f"{self.model.__name__} has a field {name!r} of its own: write"
+                    f" patch(id, {{{self.model.__name__}.{name}: ...}}) to change it",
+                    model=self.model.__name__,
+                    field=name,
+                )
+
+
+def _one_of(changes: Changes | None, fields: Mapping[str, Any]) -> Changes:
+    if changes is None:
+        return {**fields}
+    if fields:
+        raise QueryError("changes are given as a mapping or as keywords, not as both")
+    return changes

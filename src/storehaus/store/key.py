@@ -1,0 +1,80 @@
+"""Ids: primary keys as callers give them."""
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter, itemgetter
+from typing import Any, cast
+
+from storehaus.driver import Row
+from storehaus.errors import QueryError, ValidationError
+from storehaus.model import TableInfo
+from storehaus.model.validation import wire_value
+
+__all__ = ["Key"]
+
+
+class Key:
+    """The primary key of one model. An id is a value, or a tuple where the key is composite.
+
+    Args:
+        info: The model.
+    """
+
+    __slots__ = ("_model", "columns", "of_model", "of_row")
+
+    def __init__(self, info: TableInfo) -> None:
+        self._model = info.model.__name__
+        self.columns = info.primary_key
+        names = [column.name for column in self.columns]
+        positions = [column.position for column in self.columns]
+        self.of_model: Callable[[Any], Any] = attrgetter(*names) if names else _none
+        """Give the id of a model, None where there is no primary key."""
+        self.of_row: Callable[[Row], Any] = itemgetter(*positions) if names else _none
+        """Give the id of a row in wire form."""
+
+    def require(self) -> None:
+        """Refuse verbs by id.
+
+        Raises:
+            QueryError: When the model has no primary key.
+        """
+        if not self.columns:
+            raise QueryError(
+                f"{self._model} has no primary key, so its rows have no id; use a query",
+                model=self._model,
+            )
+
+    def params(self, record_id: Any, row_index: int | None = None) -> tuple[Any, ...]:
+        """Check an id, give its parts as the driver takes them.
+
+        Raises:
+            QueryError: When the model has no primary key.
+            ValidationError: When the id does not fit it.
+        """
+        columns = self.columns
+        if len(columns) == 1:
+            return (wire_value(self._model, columns[0], record_id, row_index=row_index),)
+        self.require()
+        parts = cast("tuple[Any, ...]", record_id) if isinstance(record_id, tuple) else ()
+        if len(parts) != len(columns):
+            names = ", ".join(column.name for column in columns)
+            rule = f"must be a tuple ({names})"
+            raise ValidationError(
+                f"the id of a {self._model} {rule}",
+                model=self._model,
+                field=columns[0].name,
+                value_type=type(record_id).__name__,
+                rule=rule,
+                row_index=row_index,
+            )
+        return tuple(
+            wire_value(self._model, column, part, row_index=row_index)
+            for column, part in zip(columns, parts, strict=True)
+        )
+
+    def wire_id(self, params: Sequence[Any]) -> Any:
+        """Give parts as `of_row` gives them, for looking rows up."""
+        return params[0] if len(self.columns) == 1 else tuple(params)
+
+
+def _none(_: Any) -> None:
+    return None

@@ -1,0 +1,124 @@
+"""load: many rows by COPY, in bounded memory."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from functools import partial
+from itertools import groupby, islice
+from typing import Any, TypeVar
+
+from storehaus.driver import Connection
+from storehaus.model import Model
+from storehaus.store.batch import Batch, CopyBatch, run_within
+from storehaus.store.change import Change, Operation, Outcome
+from storehaus.store.create import Create, field_values
+from storehaus.store.database import Database
+from storehaus.store.pipeline import Hook, before, within
+from storehaus.store.shape import Shape
+from storehaus.store.table import Table
+from storehaus.store.tags import checked_tags
+
+__all__ = ["load"]
+
+M = TypeVar("M", bound=Model)
+
+_CHUNK_ROWS = 5_000
+
+
+async def load(
+    database: Database,
+    table: Table[M],
+    rows: Iterable[M] | AsyncIterable[M],
+    *,
+    tags: Sequence[str] | None = None,
+    hooks: Sequence[Hook] = (),
+) -> int:
+    """Insert all rows in one transaction, chunk by chunk; give their number.
+
+    Hooks and plug-ins see one change per chunk. Where a plug-in needs the stored rows, INSERT
+    stands in for COPY.
+    """
+    outcomes: list[Outcome[M]] = []
+    count = 0
+    async with database.transaction() as connection:
+        async for chunk in _chunks(rows):
+            change = Change(table=table.info, operation=Operation.CREATE, models=chunk, tags=tags)
+            outcome = await _load_chunk(database, connection, _Chunk(table, change, count), hooks)
+            count += outcome.count
+            if database.plugins:
+                outcomes.append(outcome)
+    for outcome in outcomes:
+        for plugin in database.plugins:
+            await plugin.after_commit(outcome)
+    return count
+
+
+class _Chunk:
+    """One chunk on its way.
+
+    Args:
+        table: The store's table.
+        change: `models` and `tags` are read.
+        first: Place of its first row in all that is loaded.
+    """
+
+    __slots__ = ("change", "first", "table")
+
+    def __init__(self, table: Table[Any], change: Change[Any], first: int) -> None:
+        self.table = table
+        self.change = change
+        self.first = first
+
+    def compile(self) -> list[Batch]:
+        """Check the models; neighbours that send the same columns travel together."""
+        models: list[Any] = self.change.models or []
+        tags = checked_tags(self.table.info, self.change.tags) or []
+        runs = groupby(range(len(models)), key=lambda i: self.table.insert_shape(models[i]))
+        return [self._batch(models, tags, shape, list(places)) for shape, places in runs]
+
+    def _batch(
+        self, models: list[Any], tags: list[str], shape: Shape, places: Sequence[int]
+    ) -> CopyBatch:
+        indexes = range(self.first + places[0], self.first + places[-1] + 1)
+        chosen = models if len(places) == len(models) else models[places[0] : places[-1] + 1]
+        columns = self.table.validator(shape).columns(chosen, indexes)
+        names = [column.column for column in shape]
+        if tags or not columns:
+            names.append("__tags__")
+            columns = [*columns, [tags] * len(chosen)]
+        return CopyBatch(
+            info=self.table.info,
+            indexes=indexes,
+            values=partial(field_values, chosen, range(len(chosen))),
+            columns=names,
+            rows=list(zip(*columns, strict=True)),
+        )
+
+
+async def _load_chunk(
+    database: Database, connection: Connection, chunk: _Chunk, hooks: Sequence[Hook]
+) -> Outcome[Any]:
+    if any(plugin.needs_rows for plugin in database.plugins):
+        return await within(database, connection, Create(chunk.table, chunk.change), hooks)
+    await before(database, chunk.change, hooks)
+    for batch in chunk.compile():
+        await run_within(connection, batch)
+    count = len(chunk.change.models or ())
+    outcome = Outcome[Any](change=chunk.change, models=None, count=count)
+    for plugin in database.plugins:
+        await plugin.after(outcome, connection)
+    return outcome
+
+
+async def _chunks(rows: Iterable[M] | AsyncIterable[M]) -> AsyncIterator[list[M]]:
+    if isinstance(rows, AsyncIterable):
+        chunk: list[M] = []
+        async for row in rows:
+            chunk.append(row)
+            if len(chunk) == _CHUNK_ROWS:
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
+        return
+    iterator = iter(rows)
+    while taken := list(islice(iterator, _CHUNK_ROWS)):
+        yield taken

@@ -1,0 +1,112 @@
+"""The one way into the database. Read this file first.
+
+Every write, whatever verb it came from, runs through `write`, in this order:
+
+    validate → hooks and plug-ins: before → compile (checks again what they altered)
+             → execute, RETURNING what changed → rows to models
+             → plug-ins: after (inside the transaction) → commit → plug-ins: after_commit
+
+A verb is a `Write`: it knows what to send and how to read what came back, and nothing of plug-ins,
+transactions and errors. So no verb can skip a hook.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from storehaus.driver import Connection, Row
+from storehaus.model import Model
+from storehaus.sql.statement import Statement
+from storehaus.store.batch import StatementBatch, run_alone, run_within
+from storehaus.store.change import Change, Outcome
+from storehaus.store.database import Database
+
+__all__ = ["Fetch", "Hook", "Write", "before", "within", "write"]
+
+M = TypeVar("M", bound=Model)
+
+Hook = Callable[[Change[Any]], Awaitable[None]]
+Fetch = Callable[[Statement], Awaitable[Sequence[Row]]]
+
+
+class Write(Protocol[M]):
+    """One verb at work."""
+
+    change: Change[M]
+
+    def compile(self) -> Sequence[StatementBatch]:
+        """Check `change` and give what is to be sent, in order.
+
+        Raises:
+            ValidationError: When a value does not fit.
+            QueryError: When the change cannot mean anything.
+        """
+        ...
+
+    async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
+        """Read what came back, one result per batch; raising rolls the write back.
+
+        Args:
+            results: The rows that each batch returned.
+            fetch: Runs a statement where the write ran, to find out why rows are missing.
+        """
+        ...
+
+
+async def write(database: Database, work: Write[M], hooks: Sequence[Hook] = ()) -> Outcome[M]:
+    """Run one write.
+
+    Args:
+        database: Where it runs, with its plug-ins.
+        work: The verb.
+        hooks: The store's own `before_...` hooks.
+    """
+    batches = await _prepare(database, work, hooks)
+    alone = len(batches) == 1 and not any(plugin.in_transaction for plugin in database.plugins)
+    if alone:
+        rows = await run_alone(database, batches[0])
+        outcome = await work.finish([rows], database.fetch)
+    else:
+        async with database.transaction() as connection:
+            outcome = await _execute(database, connection, work, batches)
+    for plugin in database.plugins:
+        await plugin.after_commit(outcome)
+    return outcome
+
+
+async def within(
+    database: Database, connection: Connection, work: Write[M], hooks: Sequence[Hook]
+) -> Outcome[M]:
+    """Run one write as part of a transaction; `after_commit` is left to whoever commits."""
+    batches = await _prepare(database, work, hooks)
+    return await _execute(database, connection, work, batches)
+
+
+async def before(database: Database, change: Change[Any], hooks: Sequence[Hook]) -> None:
+    """Show a change to the hooks, then to the plug-ins."""
+    for hook in hooks:
+        await hook(change)
+    for plugin in database.plugins:
+        await plugin.before(change)
+
+
+async def _prepare(
+    database: Database, work: Write[M], hooks: Sequence[Hook]
+) -> Sequence[StatementBatch]:
+    batches = work.compile()
+    if not hooks and not database.plugins:
+        return batches
+    await before(database, work.change, hooks)
+    return work.compile()
+
+
+async def _execute(
+    database: Database, connection: Connection, work: Write[M], batches: Sequence[StatementBatch]
+) -> Outcome[M]:
+    async def fetch(statement: Statement) -> Sequence[Row]:
+        return await connection.fetch(statement.text, statement.params)
+
+    results = [await run_within(connection, batch) for batch in batches]
+    outcome = await work.finish(results, fetch)
+    for plugin in database.plugins:
+        await plugin.after(outcome, connection)
+    return outcome

@@ -1,0 +1,61 @@
+"""From rows to models, at C speed where nothing needs decoding."""
+
+from collections.abc import Callable, Sequence
+from itertools import starmap
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from storehaus.driver import Row
+from storehaus.errors import DatabaseError
+from storehaus.model import Model, TableInfo
+from storehaus.model.wire import decoder
+
+__all__ = ["RowReader"]
+
+M = TypeVar("M", bound=Model)
+
+
+class RowReader(Generic[M]):
+    """Builds instances of one model from rows with its columns in order.
+
+    Args:
+        info: The model.
+    """
+
+    __slots__ = ("_build", "_decoders", "_name")
+
+    def __init__(self, info: TableInfo) -> None:
+        self._name = info.model.__name__
+        # Instances are laid out like rows, so that building one is a call by position.
+        self._build = cast("Callable[..., M]", info.model)
+        found = ((column, decoder(column.type)) for column in info.columns)
+        self._decoders = [(column, decode) for column, decode in found if decode is not None]
+
+    def models(self, rows: Sequence[Row]) -> list[M]:
+        """Build one model per row.
+
+        Raises:
+            DatabaseError: When a jsonb value does not fit the type of its field.
+        """
+        if not self._decoders or not rows:
+            return list(starmap(self._build, rows))
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for column, decode in self._decoders:
+            columns[column.position] = self._decoded(column.name, decode, columns[column.position])
+        return list(map(self._build, *columns))
+
+    def model(self, row: Row) -> M:
+        """Build the model of one row."""
+        return self._build(*row) if not self._decoders else self.models([row])[0]
+
+    def _decoded(
+        self, field: str, decode: Callable[[Any], Any], values: Sequence[Any]
+    ) -> list[Any]:
+        try:
+            return [None if value is None else decode(value) for value in values]
+        except (msgspec.MsgspecError, KeyError, RecursionError):
+            raise DatabaseError(
+                f"{self._name}.{field}: a stored value does not fit the field's type; it was"
+                " written by another program or an earlier version of the model"
+            ) from None

@@ -1,0 +1,181 @@
+"""patch, restore and update_where."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from storehaus.driver import Row
+from storehaus.errors import NotFound, QueryError
+from storehaus.model import Model
+from storehaus.query import UpdateSet
+from storehaus.sql.assignments import compile_assignments
+from storehaus.sql.binder import Binder
+from storehaus.sql.select import compile_filter, has_filter
+from storehaus.sql.statement import Statement
+from storehaus.sql.update import assignments, restore_one, update_by_key, update_where
+from storehaus.store.batch import StatementBatch
+from storehaus.store.change import Change, Outcome
+from storehaus.store.pipeline import Fetch
+from storehaus.store.table import Table
+from storehaus.store.tags import checked_tags
+from storehaus.store.versions import absent, checked_version
+
+__all__ = ["Patch", "Restore", "UpdateWhere", "require_filter"]
+
+M = TypeVar("M", bound=Model)
+
+
+class Patch(Generic[M]):
+    """UPDATE of some fields of one row.
+
+    Args:
+        table: The store's table.
+        change: `ids` (one), `changes` and `tags` are read.
+        version: The version the row must have, None for any.
+    """
+
+    __slots__ = ("_key", "_table", "_version", "change")
+
+    def __init__(self, table: Table[M], change: Change[M], version: int | None) -> None:
+        self._table = table
+        self.change = change
+        self._version = version
+        self._key: tuple[Any, ...] = ()
+
+    def compile(self) -> Sequence[StatementBatch]:
+        """Check id and changes."""
+        info = self._table.info
+        (record_id,) = self.change.ids or (None,)
+        self._key = self._table.key.params(record_id)
+        binder = Binder()
+        for part in (*self._key, *checked_version(info, self._version)):
+            binder.write(part)
+        changes = _set_list(self._table, self.change, binder)
+        text = update_by_key(info, changes, versioned=self._version is not None)
+        statement = binder.statement(text)
+        return [
+            StatementBatch(
+                info=info,
+                values=partial(_changed_values, self.change),
+                statement=lambda _low, _high: statement,
+            )
+        ]
+
+    async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
+        """Find out why, when no row was changed."""
+        (rows,) = results
+        if not rows:
+            (record_id,) = self.change.ids or (None,)
+            raise await absent(self._table, fetch, record_id, self._version)
+        return Outcome(change=self.change, models=self._table.reader.models(rows), count=1)
+
+
+class Restore(Generic[M]):
+    """UPDATE that brings one soft-deleted row back.
+
+    Args:
+        table: The store's table.
+        change: `ids` (one) and `tags` are read.
+    """
+
+    __slots__ = ("_table", "change")
+
+    def __init__(self, table: Table[M], change: Change[M]) -> None:
+        self._table = table
+        self.change = change
+
+    def compile(self) -> Sequence[StatementBatch]:
+        """Check the id."""
+        info = self._table.info
+        if info.soft_delete is None:
+            raise QueryError(
+                f"{info.model.__name__} does not soft-delete, so there is nothing to restore",
+                model=info.model.__name__,
+            )
+        (record_id,) = self.change.ids or (None,)
+        key = self._table.key.params(record_id)
+        tags = checked_tags(info, self.change.tags)
+        statement = Statement(restore_one(info, len(key) + 1), (*key, tags))
+        return [StatementBatch(info=info, statement=lambda _low, _high: statement)]
+
+    async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
+        """Give the row that is active again."""
+        del fetch
+        (rows,) = results
+        if not rows:
+            (record_id,) = self.change.ids or (None,)
+            name = self._table.info.name
+            raise NotFound(
+                f"{name}: no soft-deleted row with this id", table=name, record_id=record_id
+            )
+        return Outcome(change=self.change, models=self._table.reader.models(rows), count=1)
+
+
+class UpdateWhere(Generic[M]):
+    """UPDATE of all rows that a query finds.
+
+    Args:
+        table: The store's table.
+        change: `query`, `changes` and `tags` are read.
+        everything: Whether all rows may be meant.
+    """
+
+    __slots__ = ("_everything", "_table", "change")
+
+    def __init__(self, table: Table[M], change: Change[M], *, everything: bool) -> None:
+        self._table = table
+        self.change = change
+        self._everything = everything
+
+    def compile(self) -> Sequence[StatementBatch]:
+        """Check query and changes."""
+        info, query = self._table.info, self.change.query
+        assert query is not None  # noqa: S101 - set by the verb
+        require_filter(self._table, self.change, everything=self._everything)
+        binder = Binder()
+        changes = _set_list(self._table, self.change, binder)
+        where = compile_filter(info, query, binder)
+        statement = binder.statement(update_where(info, changes, where))
+        return [StatementBatch(info=info, statement=lambda _low, _high: statement)]
+
+    async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
+        """Give the rows that were changed."""
+        del fetch
+        (rows,) = results
+        models = self._table.reader.models(rows)
+        return Outcome(change=self.change, models=models, count=len(models))
+
+
+def require_filter(table: Table[Any], change: Change[Any], *, everything: bool) -> None:
+    """Refuse a write to all rows that does not say so.
+
+    Raises:
+        QueryError: When the query has no filter.
+    """
+    query = change.query
+    if query is None or everything or has_filter(query):
+        return
+    name = table.info.model.__name__
+    raise QueryError(
+        f"this would {change.operation.value} every {name}; say everything=True if that is meant",
+        model=name,
+    )
+
+
+def _set_list(table: Table[Any], change: Change[Any], binder: Binder) -> str:
+    changes = change.changes
+    given = changes.changes if isinstance(changes, UpdateSet) else changes
+    tags = checked_tags(table.info, change.tags)
+    # Only new tags: that is a change too.
+    if not given and tags is not None:
+        pairs = []
+    else:
+        pairs = compile_assignments(table.info, changes or {}, binder)
+    binder.write(tags)
+    return assignments(table.info, pairs, len(binder.params))
+
+
+def _changed_values(change: Change[Any], _row: int) -> Mapping[str, Any]:
+    changes = change.changes
+    pairs = changes.changes if isinstance(changes, UpdateSet) else (changes or {}).items()
+    return {field if isinstance(field, str) else field.name: value for field, value in pairs}
