@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Mapping
-from types import FrameType
-from typing import Any, ClassVar, get_origin
+from types import FrameType, SimpleNamespace
+from typing import Any, ClassVar, get_origin, get_type_hints
 
 from storehaus.errors import ModelDefinitionError
 
 __all__ = ["read_annotations"]
+
+_VALUE_FORMAT = 1  # annotationlib.Format.VALUE
 
 
 def read_annotations(name: str, namespace: Mapping[str, Any], frame: FrameType) -> dict[str, Any]:
@@ -22,39 +24,59 @@ def read_annotations(name: str, namespace: Mapping[str, Any], frame: FrameType) 
     Raises:
         ModelDefinitionError: When an annotation does not evaluate.
     """
+    scope = _scope(namespace, frame)
     result: dict[str, Any] = {}
-    for field_name, annotation in _raw(namespace).items():
-        value = annotation
-        if isinstance(annotation, str):
-            value = _evaluate(name, field_name, annotation, namespace, frame)
-        if value is ClassVar or get_origin(value) is ClassVar:
-            continue
-        result[field_name] = value
+    for field_name, annotation in _raw(name, namespace).items():
+        try:
+            value = _evaluated(annotation, scope)
+        except Exception as problem:
+            raise _unknown(name, field_name, annotation, problem) from problem
+        if value is not ClassVar and get_origin(value) is not ClassVar:
+            result[field_name] = value
     return result
 
 
-def _raw(namespace: Mapping[str, Any]) -> dict[str, Any]:
+def _raw(name: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     if "__annotations__" in namespace:
         found: dict[str, Any] = namespace["__annotations__"]
         return found
     # Python 3.14 (PEP 749) hands a function over instead of a dict.
     annotate = namespace.get("__annotate_func__") or namespace.get("__annotate__")
-    return {} if annotate is None else annotate(1)
-
-
-def _evaluate(
-    name: str, field_name: str, text: str, namespace: Mapping[str, Any], frame: FrameType
-) -> Any:
-    module = sys.modules.get(str(namespace.get("__module__")))
-    scope = {**(vars(module) if module else {}), **frame.f_locals}
+    if annotate is None:
+        return {}
     try:
+        evaluated: dict[str, Any] = annotate(_VALUE_FORMAT)
+    except NameError as problem:
+        raise _unknown(name, None, problem.name, problem) from problem
+    return evaluated
+
+
+def _scope(namespace: Mapping[str, Any], frame: FrameType) -> dict[str, Any]:
+    module = sys.modules.get(str(namespace.get("__module__")))
+    # Types nested in the class count, its fields do not: `date: Field[date] = field()`.
+    nested = {key: value for key, value in namespace.items() if isinstance(value, type)}
+    return {**(vars(module) if module else {}), **frame.f_locals, **nested}
+
+
+def _evaluated(annotation: Any, scope: dict[str, Any]) -> Any:
+    if isinstance(annotation, str):
         # The text is the developer's own source code.
-        return eval(text, scope)  # noqa: S307
-    except Exception as problem:
-        raise ModelDefinitionError(
-            f"{name}.{field_name}: the annotation {text!r} does not evaluate:"
-            f" {type(problem).__name__}: {problem}",
-            model=name,
-            field=field_name,
-            rule="an annotation names types that are known where the class is made",
-        ) from problem
+        annotation = eval(annotation, scope)  # noqa: S307
+    if annotation is ClassVar or get_origin(annotation) is ClassVar:
+        return annotation
+    # Texts within, as in `list["Item"]`.
+    holder = SimpleNamespace(__annotations__={"it": annotation})
+    return get_type_hints(holder, globalns=scope, include_extras=True)["it"]
+
+
+def _unknown(
+    model: str, field: str | None, annotation: object, problem: Exception
+) -> ModelDefinitionError:
+    name = model if field is None else f"{model}.{field}"
+    return ModelDefinitionError(
+        f"{name}: the annotation {annotation!r} does not evaluate:"
+        f" {type(problem).__name__}: {problem}",
+        model=model,
+        field=field,
+        rule="an annotation names types that are known where the class is made",
+    )

@@ -12,7 +12,7 @@ from storehaus.model.constraints import Check, Constraint, Exclude, ForeignKey, 
 from storehaus.model.identifiers import identifier_problem
 from storehaus.model.layout import DeclaredField
 from storehaus.model.records import CheckInfo, ColumnInfo, ForeignKeyInfo, TableInfo
-from storehaus.model.references import field_reference, table_reference
+from storehaus.model.references import check_self_references, field_reference, table_reference
 from storehaus.model.resolution import Resolver
 
 __all__ = ["Definition", "TableOptions", "checked_constraints", "define"]
@@ -62,7 +62,7 @@ class Definition:
     def table_info(self, cls: type[Any]) -> TableInfo:
         """Make the record that all else reads."""
         resolver = Resolver(cls, self.table, self.columns)
-        return TableInfo(
+        info = TableInfo(
             model=cls,
             name=self.table,
             schema=self.options.schema,
@@ -78,6 +78,8 @@ class Definition:
             comment=self.options.comment,
             renamed_from=self.options.renamed_from,
         )
+        check_self_references(info)
+        return info
 
     def _declared(self, kind: type[Any]) -> list[Any]:
         return [each for each in self.options.indexes if isinstance(each, kind)]

@@ -10,7 +10,7 @@ from storehaus.model.layout import DeclaredField
 from storehaus.model.records import ColumnInfo, ForeignKeyInfo, TableInfo
 from storehaus.model.resolution import Resolver
 
-__all__ = ["field_reference", "table_reference"]
+__all__ = ["check_self_references", "field_reference", "table_reference"]
 
 _Target = tuple[str | None, str, str]
 _ON_DELETE = (None, "restrict", "cascade", "set null", "no action")
@@ -45,7 +45,7 @@ def table_reference(resolver: Resolver, declared: ForeignKey) -> ForeignKeyInfo:
     targets = [_target(model, field, reference) for reference in declared.references]
     if len({target[:2] for target in targets}) > 1:
         raise refuse(model, field, "a foreign key references columns of one table")
-    _check_referable(model, field, declared.references, columns)
+    _check_target(model, field, declared.references, columns)
     schema, table, _ = targets[0]
     return ForeignKeyInfo(
         name=resolver.name(declared.name, columns, "fkey"),
@@ -75,25 +75,52 @@ def _table_info(model: str, field: str, reference: Column[Any]) -> TableInfo:
     return info
 
 
-def _check_referable(
+def _check_target(
     model: str, field: str, references: tuple[str | Column[Any], ...], own: tuple[ColumnInfo, ...]
 ) -> None:
-    """PostgreSQL references a primary key or a whole UNIQUE, never a partial one (42830)."""
     named = [reference for reference in references if isinstance(reference, Column)]
-    if len(named) < len(references):
-        return
-    info = _table_info(model, field, named[0])
-    columns = [info.by_name[reference.name] for reference in named]
+    if len(named) == len(references):
+        info = _table_info(model, field, named[0])
+        _check_referable(model, own, info, [info.by_name[each.name] for each in named])
+
+
+def check_self_references(info: TableInfo) -> None:
+    """Check foreign keys to the model's own table, whose columns are known only now.
+
+    Raises:
+        ModelDefinitionError: When one names an unknown column, or one that is not unique.
+    """
+    model = info.model.__name__
+    by_column = {column.column: column for column in info.columns}
+    for key in info.foreign_keys:
+        if (key.schema or info.schema, key.table) != (info.schema, info.name):
+            continue
+        own = tuple(by_column[name] for name in key.columns)
+        unknown = [name for name in key.references if name not in by_column]
+        if unknown:
+            rule = f"references names {unknown[0]!r}, which is not among its columns"
+            raise refuse(model, own[0].name, rule)
+        _check_referable(model, own, info, [by_column[name] for name in key.references])
+
+
+def _check_referable(
+    model: str, own: tuple[ColumnInfo, ...], info: TableInfo, columns: list[ColumnInfo]
+) -> None:
+    """PostgreSQL references a primary key or a whole UNIQUE, never a partial one (42830)."""
     wanted = {column.column for column in columns}
     keys = [{column.column for column in info.primary_key}]
-    keys += [{key.column for key in index.keys} for index in info.indexes if index.constraint]
+    keys += [
+        {key.column for key in index.keys}
+        for index in info.indexes
+        if index.unique and index.where is None and not index.active_only
+    ]
     if wanted not in keys:
         rule = (
             f"{info.model.__name__} has neither a primary key nor a full unique constraint on"
             f" {', '.join(sorted(wanted))} (on a soft-deleting model uniqueness covers active rows"
             " only and cannot be referenced)"
         )
-        raise refuse(model, field, rule)
+        raise refuse(model, own[0].name, rule)
     for mine, theirs in zip(own, columns, strict=True):
         if mine.type.kind != theirs.type.kind:
             rule = f"{mine.type.sql} cannot reference {theirs.type.sql}"
