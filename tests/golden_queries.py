@@ -70,6 +70,18 @@ class Thing(Model, table="things"):
     fixed: Field[str] = field(default="", update=False)
 
 
+class Named(Model):
+    """An abstract class."""
+
+    title: Field[str]
+
+
+class Book(Named, table="books"):
+    """A model with a field that it inherits."""
+
+    id: Field[int] = field(primary_key=True)
+
+
 class Airport(Model, table="airports", soft_delete=True):
     """A soft-deleting model."""
 
@@ -88,7 +100,7 @@ class Member(Model, table="members", schema="club"):
     enabled: Field[bool] = field(default=True, soft_delete=True)
 
 
-MODELS: tuple[type[Model], ...] = (Thing, Airport, Member)
+MODELS: tuple[type[Model], ...] = (Thing, Airport, Member, Book)
 
 ID = UUID("0190163d-8694-739b-aea5-966c26f8ad91")
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -99,6 +111,7 @@ ALL = (
 )
 T = QueryBuilder(Thing)
 A = QueryBuilder(Airport)
+B = QueryBuilder(Book)
 F = QueryFilter
 
 
@@ -324,6 +337,9 @@ QUERIES = [
            'SELECT "id", "mood", "moods", "enabled", "__created_at__", "__updated_at__", "__tags__"'
            ' FROM "club"."members" WHERE "mood" = ANY($1::"club"."mood"[]) AND "enabled"',
            (["so 'bad'"],)),
+    Golden("a column of the abstract class",
+           lambda: compile_exists(Book.__table_info__, B.filter(Named.title == "x")),
+           'SELECT EXISTS (SELECT 1 FROM "books" WHERE "title" = $1)', ("x",)),
     Golden("count", lambda: compile_count(Airport.__table_info__, A.filter(Airport.id > 3)),
            'SELECT count(*) FROM "airports" WHERE "id" > $1 AND "__is_active__"', (3,)),
     Golden("count of a page", lambda: compile_count(Airport.__table_info__, A.limit(5).offset(2)),

@@ -1,17 +1,48 @@
 """PostgreSQL takes every golden query: the text is valid and each value fits its parameter."""
 
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 
-from golden_queries import GOLDENS, MODELS, Golden
+from golden_queries import GOLDENS, MODELS, Golden, Thing
 from storehaus.driver import Driver
 from storehaus.driver.asyncpg_driver import AsyncpgDriver
+from storehaus.expr import Condition
 from storehaus.model import ColumnType, TableInfo
 from storehaus.model.literals import literal
-from storehaus.sql import cast_name, quote_identifier, render_literal_condition, table_name
+from storehaus.query import QueryFilter
+from storehaus.sql import (
+    QueryBuilder,
+    cast_name,
+    compile_find,
+    quote_identifier,
+    render_literal_condition,
+    table_name,
+)
 
 pytestmark = pytest.mark.anyio
+
+INFO = Thing.__table_info__
+
+HOSTILE = [
+    "'",
+    '"',
+    "''",
+    "$1",
+    "%s",
+    "%",
+    "_",
+    "\\",
+    "\\%",
+    ";--",
+    "*/",
+    "{}",
+    "{a,b}",
+    "\n",
+    "🦊",
+]
+HOSTILE += ["NULL", "x' OR 'a'='a", "é", "e\u0301", " ", "", "x" * 65_536]
 
 
 @pytest.fixture
@@ -51,6 +82,48 @@ async def test_conditions_work_as_constraints(driver: Driver) -> None:
             refused[golden.name] = f"{error} in {text}"
 
     assert not refused
+
+
+async def test_hostile_texts_are_found_exactly(driver: Driver) -> None:
+    """A text matches itself only, as value, in a list, as part, as tag and as item."""
+    insert = 'INSERT INTO "things" ("id", "name", "labels", "__tags__") VALUES ($1, $2, $3, $3)'
+    for text in HOSTILE:
+        await driver.fetch(insert, (uuid4(), f"<{text}>", [text]))
+
+    for text in HOSTILE:
+        for condition in (
+            Thing.name == f"<{text}>",
+            Thing.name.in_([f"<{text}>"]),
+            Thing.name.startswith(f"<{text}>"),
+            Thing.name.endswith(f"<{text}>"),
+            Thing.name.contains(f"<{text}>"),
+            Thing.labels.any_(text),
+            Thing.labels.contains([text]),
+            QueryFilter.has_any_tag([text]),
+        ):
+            statement = compile_find(INFO, QueryBuilder(Thing).filter(condition))
+            rows = await driver.fetch(statement.text, statement.params)
+            assert [row[INFO.by_name["name"].position] for row in rows] == [f"<{text}>"]
+
+
+async def test_null_in_a_list_stands_for_null(driver: Driver) -> None:
+    """`in_` with None finds NULL, `not_in` with None leaves it out, as `not_in` without does."""
+    for nick in ("a", "b", None):
+        await driver.fetch(
+            'INSERT INTO "things" ("id", "name", "nick") VALUES ($1, \'x\', $2)', (uuid4(), nick)
+        )
+
+    async def found(condition: Condition) -> set[str | None]:
+        statement = compile_find(INFO, QueryBuilder(Thing).filter(condition))
+        rows = await driver.fetch(statement.text, statement.params)
+        return {row[INFO.by_name["nick"].position] for row in rows}
+
+    assert await found(Thing.nick.in_(["a", None])) == {"a", None}
+    assert await found(~Thing.nick.in_(["a", None])) == {"b"}
+    assert await found(Thing.nick.not_in(["a", None])) == {"b"}
+    assert await found(Thing.nick.not_in(["a"])) == {"b"}
+    assert await found(Thing.nick.not_in([])) == {"a", "b", None}
+    assert await found(Thing.nick.in_([])) == set()
 
 
 def _conditions() -> Iterator[Golden]:

@@ -110,7 +110,7 @@ class Query(Generic[ModelT]):
         return self._with(visibility="deleted")
 
     def _with(self, **changes: Any) -> Self:
-        return replace(self, clauses=replace(self.clauses, **changes))
+        return type(self)(self.model, replace(self.clauses, **changes))
 
 
 _MOST_ROWS = 2**63 - 1

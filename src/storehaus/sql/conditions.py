@@ -63,11 +63,13 @@ def is_vacuous(condition: Condition) -> bool:
         return isinstance(condition.part, Or) and not condition.part.parts
     if isinstance(condition, Membership):
         return condition.negated and not condition.values
-    return isinstance(condition, Containment) and _is_empty(condition.part)
+    if isinstance(condition, Like):
+        return _is_one_of(condition.pattern, "%", "%%")
+    return isinstance(condition, Containment) and _is_one_of(condition.part, [], {})
 
 
-def _is_empty(node: Node) -> bool:
-    return isinstance(node, Value) and node.value in ([], {})
+def _is_one_of(node: Node, *values: object) -> bool:
+    return isinstance(node, Value) and node.value in values
 
 
 def _write(scope: Scope, condition: Condition) -> str:

@@ -48,7 +48,8 @@ class Scope:
             QueryError: When the model has none of this name, or the column is another model's.
         """
         if isinstance(node, Column):
-            if node.model is not self.info.model:
+            # A field of an abstract class is one of every model derived from it.
+            if not issubclass(self.info.model, node.model):
                 raise QueryError(
                     f"{node!r} is no column of {self.model}, whose rows the query is about",
                     model=self.model,

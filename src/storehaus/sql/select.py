@@ -25,7 +25,7 @@ def compile_find(info: TableInfo, query: Query[Any]) -> Statement:
     """
     binder = Binder()
     scope = _scope(info, query, binder)
-    text = f"SELECT {column_list(info.columns)}{_from(scope, query.clauses)}"
+    text = _select(info) + _from(scope, query.clauses)
     text += _order_by(scope, query.clauses.ordering)
     return binder.statement(text + _limits(query.clauses, binder))
 
@@ -84,6 +84,14 @@ def has_filter(query: Query[Any]) -> bool:
     not count.
     """
     return not all(map(is_vacuous, query.clauses.conditions))
+
+
+def _select(info: TableInfo) -> str:
+    # The list of columns is the longest part, and always the same.
+    known: str | None = info.derived.get(_select)
+    if known is None:
+        known = info.derived[_select] = f"SELECT {column_list(info.columns)}"
+    return known
 
 
 def _scope(info: TableInfo, query: Query[Any], writer: Writer) -> Scope:
