@@ -65,9 +65,9 @@ def update_by_key(info: TableInfo, changes: str, *, versioned: bool = False) -> 
 def update_many(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bool = False) -> str:
     """Update active rows, each with its own values.
 
-    Parameters: an array per key column, one of versions if they count, one per column, then the
-    tags. Rows are locked in the order of their keys first, so that two batches never wait for each
-    other in a circle.
+    Parameters: an array per key column, one of versions if they count, one per column, the tags,
+    the number of rows. Unless it finds all of them, it changes none. Rows are locked in the order
+    of their keys first, so that two batches never wait for each other in a circle.
     """
     keys = list(info.primary_key)
     if versioned and info.version is not None:
@@ -87,7 +87,8 @@ def update_many(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bo
         f' WHERE {same}{active(info, TABLE)} ORDER BY {order} FOR NO KEY UPDATE OF "t"),'
         f' "n" AS MATERIALIZED (SELECT count(*) FROM "l")'
         f' UPDATE {table} AS "t" SET {changes} FROM "i", "n"'
-        f" WHERE {same}{active(info, TABLE)} {returning(info, TABLE)}"
+        f' WHERE {same}{active(info, TABLE)} AND "n"."count" = ${tags + 1}::bigint'
+        f" {returning(info, TABLE)}"
     )
 
 

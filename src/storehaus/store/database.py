@@ -1,10 +1,11 @@
 """Where the statements of a store run."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from storehaus.driver import Connection, Driver, Row
+from storehaus.errors import StorehausError
 from storehaus.sql.statement import Statement
 from storehaus.store.plugin import Plugin
 
@@ -15,15 +16,40 @@ class Database:
     """A driver and the plug-ins that see what is written through it.
 
     Args:
-        driver: Carries statements to PostgreSQL.
+        driver: Carries statements to PostgreSQL; None until `connect`.
         plugins: In the order in which they are called.
     """
 
-    __slots__ = ("driver", "plugins")
+    __slots__ = ("_driver", "plugins")
 
-    def __init__(self, driver: Driver, plugins: Sequence[Plugin] = ()) -> None:
-        self.driver = driver
+    def __init__(self, driver: Driver | None = None, plugins: Sequence[Plugin] = ()) -> None:
+        self._driver = driver
         self.plugins = tuple(plugins)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a driver."""
+        return self._driver is not None
+
+    @property
+    def driver(self) -> Driver:
+        """The driver.
+
+        Raises:
+            StorehausError: When there is none: before the haus is open, or after it was closed.
+        """
+        if self._driver is None:
+            raise StorehausError("the haus is not open: use `async with` or `await haus.open()`")
+        return self._driver
+
+    def connect(self, driver: Driver) -> None:
+        """Begin to use an open driver."""
+        self._driver = driver
+
+    def disconnect(self) -> Driver | None:
+        """Use the driver no more; give it to be closed."""
+        driver, self._driver = self._driver, None
+        return driver
 
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         """Run one statement as a transaction of its own."""
@@ -35,7 +61,7 @@ class Database:
         return rows[0][0]
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self) -> AsyncGenerator[Connection]:
         """Run several statements as one transaction.
 
         Leaving by an exception rolls back: the driver does it when the connection is returned.

@@ -424,7 +424,8 @@ class GenericStore(Generic[M]):
 
 def _one_of(changes: Changes | None, fields: Mapping[str, Any]) -> Changes:
     if changes is None:
-        return {**fields}
+        named: dict[Column[Any] | str, Any] = dict(fields.items())
+        return named
     if fields:
         raise QueryError("changes are given as a mapping or as keywords, not as both")
     return changes

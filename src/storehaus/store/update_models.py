@@ -109,7 +109,7 @@ class UpdateModels(Generic[M]):
         known = tuple(
             mine if part is UNSET else part for part, mine in zip(parts, own, strict=True)
         )
-        if key.params(known if len(known) > 1 else known[0], place) != wanted:
+        if key.params(known if len(wanted) > 1 else next(iter(known)), place) != wanted:
             rule = "must be the id that is updated: primary keys never change"
             name = key.columns[0].name
             raise ValidationError(

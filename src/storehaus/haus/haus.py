@@ -1,0 +1,241 @@
+"""`StoreHaus`: where an application begins."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from storehaus.config import AppConfig, DatabaseConfig
+from storehaus.driver import Connection, Driver
+from storehaus.driver.asyncpg_driver import AsyncpgDriver
+from storehaus.errors import StorehausError
+from storehaus.haus.health import Health, check_database
+from storehaus.haus.registry import Registry
+from storehaus.model import Model
+from storehaus.store import Database, GenericStore
+
+if TYPE_CHECKING:
+    from storehaus.driver.embedded import EmbeddedPostgres
+    from storehaus.migrations import MigrationReport
+
+__all__ = ["StoreHaus"]
+
+M = TypeVar("M", bound=Model)
+S = TypeVar("S", bound=GenericStore[Any])
+
+DriverFactory = Callable[[DatabaseConfig], Driver]
+
+
+class StoreHaus:
+    """A database with its stores.
+
+        async with StoreHaus.from_config() as haus:
+            await haus.auto_migrate(Airport)
+            airports = haus.store(Airport)
+
+    Stores may be taken before the haus is open; they work while it is.
+
+    Args:
+        config: Settings.
+        driver_factory: Makes the driver; None is asyncpg. Tests pass their own.
+    """
+
+    def __init__(self, config: AppConfig, *, driver_factory: DriverFactory | None = None) -> None:
+        self._config = config
+        self._address = config.database
+        self._make_driver = driver_factory or _asyncpg_driver
+        self._database = Database()
+        self._registry = Registry()
+        self._server: EmbeddedPostgres | None = None
+
+    @classmethod
+    def from_config(cls, file: str | Path | None = None) -> Self:
+        """Make one from environment and configuration file.
+
+        Args:
+            file: Configuration file; None looks where `STOREHAUS_CONFIG` points, then for
+                `./storehaus.toml`.
+
+        Raises:
+            ConfigurationError: When a setting is wrong, or nothing is configured at all.
+        """
+        return cls(AppConfig.load(file))
+
+    @classmethod
+    def embedded(cls, data_directory: str | Path | None = None) -> Self:
+        """Make one on a PostgreSQL of its own, which starts and stops with it.
+
+        Args:
+            data_directory: Where the data is kept and found again; None is `storehaus` in the
+                user's data folder of the platform.
+
+        Raises:
+            ConfigurationError: When the extra `embedded` is not installed.
+        """
+        from storehaus.driver.embedded.home import choose_default_home  # noqa: PLC0415 - an extra
+
+        directory = Path(data_directory) if data_directory else choose_default_home()
+        return cls(AppConfig(database=DatabaseConfig(embedded=directory)))
+
+    @property
+    def config(self) -> AppConfig:
+        """The settings; an embedded server's address is not among them."""
+        return self._config
+
+    def __repr__(self) -> str:
+        state = "open" if self._database.is_open else "closed"
+        return f"<StoreHaus {state}, stores: {', '.join(self.list_stores()) or 'none'}>"
+
+    async def open(self) -> None:
+        """Start the embedded server, if there is one, and connect.
+
+        Raises:
+            ConnectionFailed: When the server cannot be reached or refuses the login.
+            StorehausError: When the haus is open already.
+        """
+        if self._database.is_open:
+            raise StorehausError("the haus is open already")
+        try:
+            self._address = await self._start_server()
+            driver = self._make_driver(self._address)
+            await driver.open()
+        except BaseException:
+            await self._stop_server()
+            raise
+        self._database.connect(driver)
+
+    async def close(self, *, grace_seconds: float = 10.0) -> None:
+        """Refuse new work, wait for running work, disconnect, stop the embedded server.
+
+        Args:
+            grace_seconds: How long running work may take; what takes longer is cut off.
+        """
+        driver = self._database.disconnect()
+        try:
+            if driver is not None:
+                await driver.close(grace_seconds=grace_seconds)
+        finally:
+            await self._stop_server()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @overload
+    def store(self, of: type[M]) -> GenericStore[M]: ...
+    @overload
+    def store(self, of: type[S]) -> S: ...
+    def store(self, of: type[Any]) -> Any:
+        """Give the store of a table, made at the first call and registered under its name.
+
+        Args:
+            of: A model, or a subclass of `GenericStore` that names one.
+
+        Raises:
+            StoreAlreadyRegistered: When the table has a store of another class already.
+            TypeError: When it is something else.
+        """
+        return self._registry.obtain(self._database, of)
+
+    def register_store(self, name: str, store: GenericStore[Any]) -> None:
+        """Register a store under a name of its own.
+
+        Raises:
+            StoreAlreadyRegistered: When another one has the name.
+        """
+        self._registry.add(name, store)
+
+    def get_store(self, name: str) -> GenericStore[Any]:
+        """Find a store by name.
+
+        Raises:
+            StoreNotFound: When there is none.
+        """
+        return self._registry.get(name)
+
+    def list_stores(self) -> list[str]:
+        """Names of all registered stores, sorted."""
+        return self._registry.names()
+
+    def unregister_store(self, name: str) -> None:
+        """Forget a store; whoever holds it can go on using it.
+
+        Raises:
+            StoreNotFound: When there is none.
+        """
+        self._registry.remove(name)
+
+    async def auto_migrate(self, *models: type[Model], recreate: bool = False) -> "MigrationReport":
+        """Bring tables to their models: create what is missing, change what differs.
+
+        All of it is one transaction, under a lock that other processes wait for.
+
+        Args:
+            *models: The models, in any order.
+            recreate: Drop the tables first, with all their rows.
+
+        Returns:
+            What was done; columns that no model knows are reported and stay.
+
+        Raises:
+            MigrationError: When data would be lost, with the SQL that would have been run.
+        """
+        # SQLAlchemy and Alembic cost 0.3 s of import, which most processes never need.
+        from storehaus.migrations import migrate  # noqa: PLC0415 - see above
+
+        self._database.driver  # noqa: B018 - refuses a closed haus, whose address may be unknown
+        arguments = self._address.connect_arguments()
+        return await migrate(arguments, models, recreate=recreate)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """Lend a raw connection; whatever was set on it is reset on return.
+
+        What is written through it passes by hooks and plug-ins.
+        """
+        async with self._database.driver.acquire() as connection:
+            connection.mark_dirty()
+            yield connection
+
+    async def health(self) -> Health:
+        """Check every component on its own; a broken one is a result, not an error."""
+        return Health(database=await check_database(self._database.driver))
+
+    async def _start_server(self) -> DatabaseConfig:
+        config = self._config.database
+        if config.embedded is None:
+            return config
+        from storehaus.driver.embedded import EmbeddedPostgres  # noqa: PLC0415 - an extra
+
+        self._server = EmbeddedPostgres(Path(config.embedded))
+        await self._server.start()
+        return config.at(self._server.url)
+
+    async def _stop_server(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            # Once begun, a stop is finished, so that a cancelled caller leaves no server behind.
+            await asyncio.shield(server.stop())
+
+
+def _asyncpg_driver(config: DatabaseConfig) -> Driver:
+    return AsyncpgDriver(
+        config.connect_arguments(),
+        min_connections=config.min_connections,
+        max_connections=config.max_connections,
+        connection_timeout_seconds=config.connection_timeout_seconds,
+        idle_timeout_seconds=config.idle_timeout_seconds,
+        max_lifetime_seconds=config.max_lifetime_seconds,
+        statement_timeout_seconds=config.statement_timeout_seconds,
+        prepared_statements=config.prepared_statements,
+    )
