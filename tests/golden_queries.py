@@ -202,7 +202,7 @@ COMPARISONS = [
 
 NULLS = [
     _where("equal to None", Thing.nick == None, '"nick" IS NULL'),  # noqa: E711 - IS NULL
-    _where("not equal to None", Thing.nick != None, '"nick" IS NOT NULL'),  # noqa: E711
+    _where("not equal to None", Thing.nick != None, '"nick" IS NOT NULL'),  # noqa: E711 - the same
     _where("is null", Thing.nick.is_null(), '"nick" IS NULL'),
     _where("is not null", Thing.nick.is_not_null(), '"nick" IS NOT NULL'),
     _where("null by name", F.eq("nick", None), '"nick" IS NULL'),

@@ -1,7 +1,5 @@
 """Operands that cannot be meant are errors for both checkers."""
 
-# ruff: noqa: SIM300, RUF005 - wrong on purpose
-
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -37,7 +35,7 @@ _ = Thing.maybe_count < "x"  # error: operator | reportOperatorIssue
 _ = Thing.price > 1.5  # error: operator | reportOperatorIssue
 _ = Thing.seen_at > hour  # error: operator | reportOperatorIssue
 _ = Thing.name < Thing.count  # error: operator | reportOperatorIssue
-_ = 3 < Thing.name  # error: operator | reportOperatorIssue
+_ = 3 < Thing.name  # noqa: SIM300 - wrong on purpose  # error: operator | reportOperatorIssue
 query.filter(Thing.name == 3)  # error: arg-type | reportArgumentType
 query.filter(Thing.count != "x")  # error: arg-type | reportArgumentType
 query.filter(Thing.count == Thing.name)  # error: operator | reportOperatorIssue
@@ -71,7 +69,7 @@ _ = Thing.price - 1.5  # error: operator | reportOperatorIssue
 _ = Thing.height % 2  # error: operator | reportOperatorIssue
 _ = Thing.seen_at + 1  # error: operator | reportOperatorIssue
 _ = Thing.seen_at + Thing.seen_at  # error: operator | reportOperatorIssue
-_ = Thing.labels + ["x"]  # error: misc, operator | reportOperatorIssue
+_ = Thing.labels + ["x"]  # noqa: RUF005 - wrong on purpose  # error: misc, operator | reportOperatorIssue
 _ = 1.5 + Thing.count  # error: operator | reportOperatorIssue
 
 # A condition has no truth value, and is no value.

@@ -77,7 +77,7 @@ class Expression(Node, Generic[T]):
     def __eq__(self, other: object) -> Condition:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
         return equality(self, other)
 
-    @overload  # type: ignore[override]
+    @overload  # type: ignore[override]  # as above
     def __ne__(self: "Decimals", other: int) -> Condition: ...
     @overload
     def __ne__(self, other: "Maybe[T] | None") -> Condition: ...
