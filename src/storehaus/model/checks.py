@@ -42,7 +42,8 @@ def _condition(model: str, column: ColumnInfo, rule: str, value: Any) -> str:
     quoted = _quoted(column)
     match rule:
         case "pattern":
-            return f"{quoted} ~ {literal(value)}"
+            # In other collations \w has letters that Python's re.ASCII has not.
+            return f'{quoted} COLLATE "C" ~ {literal(value)}'
         case "min_length":
             return f"{_length(column)} >= {value}"
         case "max_length":

@@ -175,8 +175,8 @@ def _pattern_problems(pattern: object, mapped: ColumnType) -> Iterator[str]:
     if mapped.kind != "text" or mapped.labels:
         yield f"pattern is for texts, not {mapped.sql}"
         return
-    if not isinstance(pattern, str):
-        yield "pattern is a text"
+    if not isinstance(pattern, str) or not is_text(pattern):
+        yield "pattern is a text without NUL and lone surrogates"
         return
     try:
         compile_pattern(pattern)
