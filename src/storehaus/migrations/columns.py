@@ -48,7 +48,7 @@ def check_primary_key(session: Session, target: Target, table: ExistingTable) ->
     wanted = tuple(column.column for column in target.info.primary_key)
     if set(existing) == set(wanted):
         return
-    statements = []
+    statements: list[str] = []
     if existing:
         name = session.fetch(_KEY_NAME, table.oid)[0][0]
         statements.append(f"ALTER TABLE {target.sql} DROP CONSTRAINT {quote_identifier(name)}")

@@ -156,4 +156,6 @@ def _key(key: IndexKey) -> str:
     text = quote_identifier(key.column) + (" DESC" if key.descending else "")
     # PostgreSQL's default is dropped, so that saying it changes nothing.
     default = "first" if key.descending else "last"
-    return text if key.nulls in {None, default} else f"{text} NULLS {key.nulls.upper()}"
+    if key.nulls is None or key.nulls == default:
+        return text
+    return f"{text} NULLS {key.nulls.upper()}"

@@ -70,8 +70,9 @@ async def migrate(
         wait_seconds=wait_seconds,
         timeout_seconds=timeout_seconds,
     )
+    deadline = asyncio.timeout(timeout_seconds)
     try:
-        async with asyncio.timeout(timeout_seconds) as deadline, connect(connect_arguments) as link:
+        async with deadline, connect(connect_arguments) as link:
             return await _migrate(link, task)
     except TimeoutError:
         if not deadline.expired():

@@ -1,6 +1,6 @@
 """One connection in one transaction: runs statements, keeps a record of them, names failures."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -26,7 +26,7 @@ _CONNECT_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def connect(arguments: Mapping[str, Any]) -> AsyncIterator[AsyncConnection]:
+async def connect(arguments: Mapping[str, Any]) -> AsyncGenerator[AsyncConnection]:
     """Lend the one connection of a migration, without a pool.
 
     Args:
@@ -62,7 +62,7 @@ async def _open(pending: AsyncConnection) -> AsyncConnection:
         sentence = str(build_error(report)) if report.sqlstate else "the login failed"
         raise ConnectionFailed(sentence, sqlstate=report.sqlstate or None, sent=False) from None
     except (OSError, TimeoutError) as problem:
-        sentence = f"cannot connect to PostgreSQL: {problem or type(problem).__name__}"
+        sentence = f"cannot connect to PostgreSQL: {str(problem) or type(problem).__name__}"
         raise ConnectionFailed(sentence, sent=False) from problem
 
 
@@ -115,27 +115,29 @@ class Session:
         """Run a statement that changes the session only, so that it is not reported."""
         self.connection.exec_driver_sql(statement)
 
-    def fetch(self, query: str, *params: object) -> Sequence[sa.Row[Any]]:
+    def fetch(self, query: str, *params: object) -> list[tuple[Any, ...]]:
         """Read something; parameters are `$1 … $n`.
 
         Raises:
             DatabaseError: When the database refuses.
         """
         try:
-            return self.connection.exec_driver_sql(query, params or None).all()
+            rows = self.connection.exec_driver_sql(query, params or None).all()
         except DBAPIError as problem:
             raise translate(problem) from None
+        return [tuple(row) for row in rows]
 
-    def try_fetch(self, query: str) -> Sequence[sa.Row[Any]] | None:
+    def try_fetch(self, query: str) -> list[tuple[Any, ...]] | None:
         """Read something that may be impossible; None when it is."""
         try:
             with self.connection.begin_nested():
-                return self.connection.exec_driver_sql(query).all()
+                rows = self.connection.exec_driver_sql(query).all()
         except DBAPIError as problem:
             error = translate(problem)
             if error.is_transient:
                 raise error from None
             return None
+        return [tuple(row) for row in rows]
 
     def refuse(self, table: str, reason: str, *statements: str) -> MigrationError:
         """Make the error that says what would have been run.

@@ -1,6 +1,6 @@
 """Models as SQLAlchemy Core tables: for users' own statements, for Alembic, and for DDL."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -76,7 +76,7 @@ def sqlalchemy_type(
     if column_type.element is not None:
         return postgresql.ARRAY(sqlalchemy_type(column_type.element, metadata, schema))
     if column_type.enum is not None:
-        return _enum(column_type, column_type.labels, metadata, schema)
+        return _enum(column_type, metadata, schema)
     if column_type.kind == "integer":
         return _INTEGERS[column_type.sql]()
     if column_type.kind == "numeric":
@@ -85,15 +85,16 @@ def sqlalchemy_type(
     return _TYPES[column_type.kind]()
 
 
-def _enum(
-    column_type: ColumnType, labels: Sequence[str], metadata: sa.MetaData, schema: str | None
-) -> postgresql.ENUM:
+def _enum(column_type: ColumnType, metadata: sa.MetaData, schema: str | None) -> postgresql.ENUM:
+    def labels_of(_: object) -> list[str]:
+        return list(column_type.labels)
+
     return postgresql.ENUM(
         column_type.enum,
         name=column_type.sql,
         schema=schema,
         metadata=metadata,
-        values_callable=lambda _: list(labels),
+        values_callable=labels_of,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.dialects import registry
 from sqlalchemy.schema import CreateColumn
 
 from storehaus.migrations.definitions import Definition, definitions
@@ -44,12 +44,12 @@ class Target:
     def column_sql(self, column: ColumnInfo) -> str:
         """Write a column the way CREATE TABLE and ADD COLUMN want it."""
         element = CreateColumn(self.table.c[column.column])
-        return str(element.compile(dialect=PGDialect_asyncpg()))
+        return str(element.compile(dialect=_dialect()))
 
     def type_sql(self, column_type: ColumnType) -> str:
         """Write a type, an enum's with its schema."""
         element = sqlalchemy_type(column_type, sa.MetaData(), self.schema)
-        return element.compile(dialect=PGDialect_asyncpg())
+        return element.compile(dialect=_dialect())
 
     def type_name(self, column_type: ColumnType) -> str:
         """Name a type the way the catalog is read."""
@@ -58,6 +58,12 @@ class Target:
         if column_type.enum is not None:
             return f"{self.schema}.{column_type.sql}"
         return column_type.sql
+
+
+def _dialect() -> sa.Dialect:
+    # The one that statements are run by: another would double every % in them.
+    dialect: sa.Dialect = registry.load("postgresql.asyncpg")()
+    return dialect
 
 
 def make_targets(
