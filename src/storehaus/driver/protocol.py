@@ -4,7 +4,9 @@ Whoever writes another adapter owes these two Protocols and nothing else: values
 parameters `$1 … $n` and come out as positional rows, errors are those of `storehaus.errors`.
 
 Values travel as Python's own types. Two kinds travel encoded: jsonb as `bytes` of JSON text, in
-both directions and inside arrays, and enums as their label (`str`).
+both directions and inside arrays, and enums as their label (`str`). The extremes of Python's dates,
+`date.min`, `date.max` and `datetime.min`, `datetime.max` in UTC, stand for PostgreSQL's `-infinity`
+and `infinity`, which come back as these extremes (a `datetime` without a time zone).
 """
 
 from collections.abc import Sequence
