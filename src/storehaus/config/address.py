@@ -1,5 +1,6 @@
 """Ways of naming the server: a URL, its parts, or a directory for the embedded one."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +12,9 @@ __all__ = ["check_redis_url", "spell_out_address", "split_postgres_url", "strip_
 
 _POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 _ADDRESS = ("url", "embedded", "host", "port", "database", "username", "password")
+# libpq takes a login without a host, for Unix sockets; the URL parser does not, so it gets one.
+_HOSTLESS = re.compile(r"\A([^/?#]*//[^/?#]*@)(:\d+)?(?=[/?#]|\Z)")
+_NO_HOST = "no-host.invalid"
 _PARAMETERS = {
     "host": "host",
     "port": "port",
@@ -77,10 +81,10 @@ def split_postgres_url(text: str) -> dict[str, Any]:
     Raises:
         PydanticCustomError: When it is malformed. The message quotes nothing of it.
     """
-    url = _parse(text, _POSTGRES_SCHEMES)
+    url = _parse(_HOSTLESS.sub(rf"\g<1>{_NO_HOST}\g<2>", text), _POSTGRES_SCHEMES)
     if url.host and "," in url.host:
         raise _refuse("must name one host")
-    host = url.host or ""
+    host = "" if url.host in {None, _NO_HOST} else url.host
     texts = {
         "host": host[1:-1] if host.startswith("[") else _decode(host),
         "username": _decode(url.username or ""),

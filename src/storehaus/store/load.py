@@ -102,7 +102,7 @@ async def _load_chunk(
     for batch in chunk.compile():
         await run_within(connection, batch)
     count = len(chunk.change.models or ())
-    outcome = Outcome[Any](change=chunk.change, models=None, count=count)
+    outcome: Outcome[Any] = Outcome(change=chunk.change, models=None, count=count)
     for plugin in database.plugins:
         await plugin.after(outcome, connection)
     return outcome
