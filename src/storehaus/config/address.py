@@ -84,7 +84,9 @@ def split_postgres_url(text: str) -> dict[str, Any]:
     url = _parse(_HOSTLESS.sub(rf"\g<1>{_NO_HOST}\g<2>", text), _POSTGRES_SCHEMES)
     if url.host and "," in url.host:
         raise _refuse("must name one host")
-    host = "" if url.host in {None, _NO_HOST} else url.host
+    host = url.host or ""
+    if host == _NO_HOST:
+        host = ""
     texts = {
         "host": host[1:-1] if host.startswith("[") else _decode(host),
         "username": _decode(url.username or ""),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter, itemgetter
-from typing import Any
+from typing import Any, TypeGuard
 
 from storehaus.driver import Row
 from storehaus.errors import QueryError, ValidationError
@@ -54,7 +54,7 @@ class Key:
         if len(columns) == 1:
             return (wire_value(self._model, columns[0], record_id, row_index=row_index),)
         self.require()
-        parts: tuple[Any, ...] = record_id if type(record_id) is tuple else ()
+        parts = record_id if _is_tuple(record_id) else ()
         if len(parts) != len(columns):
             names = ", ".join(column.name for column in columns)
             rule = f"must be a tuple ({names})"
@@ -78,3 +78,7 @@ class Key:
 
 def _none(_: Any) -> None:
     return None
+
+
+def _is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(value, tuple)
