@@ -109,7 +109,8 @@ class Session:
         try:
             self.connection.exec_driver_sql(statement)
         except DBAPIError as problem:
-            raise self._explain(table, statement, problem) from None
+            error = self._explain(table, statement, problem)
+            raise error from error.__cause__
 
     def execute(self, statement: str) -> None:
         """Run a statement that changes the session only, so that it is not reported."""
