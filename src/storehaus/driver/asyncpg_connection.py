@@ -163,7 +163,7 @@ class AsyncpgConnection:
         await self._command(f"ROLLBACK TO SAVEPOINT {_quote(name)}")
 
     def mark_dirty(self) -> None:
-        """Say that session state may have been changed: the connection is reset on return."""
+        """Say that session state may be changed: the connection is reset on return."""
         self._lent.is_dirty = True
 
     async def _command(self, text: str) -> str:

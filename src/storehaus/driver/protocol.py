@@ -117,7 +117,10 @@ class Connection(Protocol):
         ...
 
     def mark_dirty(self) -> None:
-        """Say that session state may have been changed: the connection is reset on return."""
+        """Say that session state may be changed: the connection is reset on return.
+
+        Call it before the statement that changes it, since that one may be cut off.
+        """
         ...
 
 
