@@ -23,6 +23,7 @@ __all__ = ["LOCK_NOT_AVAILABLE", "Session", "connect", "translate"]
 LOCK_NOT_AVAILABLE = "55P03"
 
 _CONNECT_SECONDS = 30.0
+_DEPENDENT_OBJECTS = "2BP01"
 
 
 @asynccontextmanager
@@ -159,6 +160,8 @@ class Session:
             reason = "the table is in use, its lock was not to be had in time"
         elif isinstance(cause, ConstraintViolation):
             reason = f"rows that are there already break {_rule(report)} ({cause})"
+        elif report.sqlstate == _DEPENDENT_OBJECTS:
+            reason = "something that StoreHaus did not make depends on what would go"
         elif cause.is_transient:
             return cause
         else:

@@ -66,7 +66,8 @@ def column_table(info: TableInfo, metadata: sa.MetaData, schema: str | None) -> 
         schema: Schema to name, None for none.
     """
     columns = [_column(column, metadata, schema) for column in info.columns]
-    return sa.Table(info.name, metadata, *columns, schema=schema, comment=info.comment)
+    place = None if schema is None else _quoted(schema)
+    return sa.Table(_quoted(info.name), metadata, *columns, schema=place, comment=info.comment)
 
 
 def sqlalchemy_type(
@@ -85,14 +86,19 @@ def sqlalchemy_type(
     return _TYPES[column_type.kind]()
 
 
+def _quoted(name: str) -> sa.quoted_name:
+    # SQLAlchemy's list of reserved words is not the server's.
+    return sa.quoted_name(name, quote=True)
+
+
 def _enum(column_type: ColumnType, metadata: sa.MetaData, schema: str | None) -> postgresql.ENUM:
     def labels_of(_: object) -> list[str]:
         return list(column_type.labels)
 
     return postgresql.ENUM(
         column_type.enum,
-        name=column_type.sql,
-        schema=schema,
+        name=_quoted(column_type.sql),
+        schema=None if schema is None else _quoted(schema),
         metadata=metadata,
         values_callable=labels_of,
     )
@@ -102,7 +108,7 @@ def _column(column: ColumnInfo, metadata: sa.MetaData, schema: str | None) -> sa
     # In parentheses: CREATE TABLE takes no `a AND b` without them.
     default = column.default_sql if column.server_default is None else f"({column.default_sql})"
     return sa.Column(
-        column.column,
+        _quoted(column.column),
         sqlalchemy_type(column.type, metadata, schema),
         *([sa.Identity(always=True)] if column.identity else []),
         primary_key=column.primary_key,

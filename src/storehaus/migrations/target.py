@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.schema import CreateColumn
 
+from storehaus.errors import MigrationError
 from storehaus.migrations.definitions import Definition, definitions
 from storehaus.migrations.tables import column_table, sqlalchemy_type
 from storehaus.model import ColumnInfo, ColumnType, Model, TableInfo
@@ -74,12 +75,17 @@ def make_targets(
     Args:
         models: The models.
         default_schema: Where models without schema live; None leaves it to `search_path`.
+
+    Raises:
+        MigrationError: When two models have one table.
     """
     metadata = sa.MetaData()
     targets: list[Target] = []
     for model in dict.fromkeys(models):
         info = model.__table_info__
         schema = info.schema or default_schema
+        if any((each.schema, each.info.name) == (schema, info.name) for each in targets):
+            raise MigrationError(f"{info.name}: two models have this table", table=info.name)
         table = column_table(info, metadata, schema)
         targets.append(Target(info, schema, table, tuple(definitions(info))))
     return tuple(targets)
