@@ -1,7 +1,7 @@
 """The connection as it is lent: usable until it is given back, and not after."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from storehaus.driver.asyncpg_errors import translate_commit_error
 from storehaus.driver.asyncpg_session import Session
@@ -77,7 +77,7 @@ class AsyncpgConnection:
         self,
         table: str,
         columns: Sequence[str],
-        rows: Sequence[Sequence[object]],
+        rows: Iterable[Sequence[object]],
         *,
         schema: str | None = None,
         timeout_seconds: float | None = None,

@@ -9,7 +9,7 @@ both directions and inside arrays, and enums as their label (`str`). The extreme
 and `infinity`, which come back as these extremes (a `datetime` without a time zone).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
@@ -74,12 +74,15 @@ class Connection(Protocol):
         self,
         table: str,
         columns: Sequence[str],
-        rows: Sequence[Sequence[object]],
+        rows: Iterable[Sequence[object]],
         *,
         schema: str | None = None,
         timeout_seconds: float | None = None,
     ) -> int:
-        """COPY rows into a table, give their number. Names are plain, not quoted."""
+        """COPY rows into a table, give their number. Names are plain, not quoted.
+
+        The rows are read while they are sent; an error that reading them raises comes out.
+        """
         ...
 
     async def begin(

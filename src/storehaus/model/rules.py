@@ -7,7 +7,7 @@ and no bounds of Decimals and dates. Each rule tests one value, or a whole colum
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
 from functools import partial
 from operator import ge, gt, le, lt
 from typing import Any
@@ -21,6 +21,11 @@ __all__ = ["Rule", "bound_rules", "is_text", "type_rules"]
 # PostgreSQL, "Numeric Types": digits before and after the point of an unsized numeric.
 _NUMERIC_WHOLE_DIGITS = 131_072
 _NUMERIC_FRACTION_DIGITS = 16_383
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_LAST = datetime.max.replace(tzinfo=UTC)
+# Up to so many digits on either side of the point a decimal is within both.
+_FAR = 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,9 @@ def type_rules(column_type: ColumnType) -> tuple[Rule, ...]:  # noqa: PLR0911 - 
             return (_numeric(column_type.numeric),)
         case "timestamptz":
             return (
-                _each("must carry a time zone and lie in the years 1 … 9999 of UTC", _is_instant),
+                _each(
+                    "must carry a time zone and lie within the years 1 … 9999 of UTC", _is_instant
+                ),
             )
         case "time":
             return (_each("must carry no time zone", lambda value: value.tzinfo is None),)
@@ -137,11 +144,18 @@ def _integer(column_type: ColumnType) -> Rule:
 
 def _numeric(size: Numeric | None) -> Rule:
     if size is None:
-        return _each("must be finite and within PostgreSQL's numeric", _is_storable_decimal)
+        return Rule(
+            "must be finite and within PostgreSQL's numeric",
+            _is_storable_decimal,
+            lambda values: _are_small(values) or all(map(_is_storable_decimal, values)),
+        )
     text = f"must be finite with at most {size.precision - size.scale} digits before the point"
     if size.scale:
         text += f" and {size.scale} after it"
-    return _each(text, partial(_fits, size))
+    unit = Decimal((0, (1,), -size.scale))
+    # Quantizing past the precision is an invalid operation.
+    context = Context(prec=size.precision, traps=[InvalidOperation])
+    return _each(text, partial(_fits, context, unit))
 
 
 def _is_storable_decimal(value: Decimal) -> bool:
@@ -152,27 +166,37 @@ def _is_storable_decimal(value: Decimal) -> bool:
     return -exponent <= _NUMERIC_FRACTION_DIGITS and value.adjusted() < _NUMERIC_WHOLE_DIGITS
 
 
-def _fits(size: Numeric, value: Decimal) -> bool:
-    if not value.is_finite():
+def _are_small(values: Sequence[Decimal]) -> bool:
+    """Whether all are far from the limits, at C speed; False says nothing."""
+    if not all(map(Decimal.is_finite, values)):
         return False
-    if not value:
-        return True
-    digits, exponent = value.as_tuple().digits, value.as_tuple().exponent
-    assert isinstance(exponent, int)  # noqa: S101 - finite decimals have one
-    trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    return exponent + trailing >= -size.scale and value.adjusted() < size.precision - size.scale
+    exponents = list(map(Decimal.adjusted, values))
+    digits = max(map(len, map(str, values)))
+    return max(exponents) < _FAR and min(exponents) > -_FAR and digits < _FAR
+
+
+def _fits(context: Context, unit: Decimal, value: Decimal) -> bool:
+    try:
+        return context.quantize(value, unit) == value
+    except InvalidOperation:
+        return False
 
 
 def _is_instant(value: datetime) -> bool:
-    if value.tzinfo is UTC:
-        return True
-    if value.utcoffset() is None:
-        return False
-    try:
-        value.astimezone(UTC)
-    except OverflowError:
-        return False
-    return True
+    # The first and the last microsecond are PostgreSQL's infinities to the driver, and would come
+    # back without a time zone.
+    return value.utcoffset() is not None and _FIRST < value < _LAST
+
+
+def _are_instants(values: Sequence[datetime]) -> bool:
+    # Naive and aware times have no order among each other, so the offsets come first.
+    aware = None not in map(datetime.utcoffset, values)
+    return aware and min(values) > _FIRST and max(values) < _LAST
+
+
+_INSTANT = Rule(
+    "must carry a time zone and lie within the years 1 … 9999 of UTC", _is_instant, _are_instants
+)
 
 
 def _instance(cls: type[Any]) -> Rule:

@@ -1,7 +1,7 @@
 """Batches: what is sent at once, and how the row at fault is found in it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,15 +68,15 @@ class CopyBatch(Batch):
 
     Attributes:
         columns: Names in the database.
-        rows: Values in wire form.
+        rows: Gives rows `low` up to, not including, `high` in wire form, checked as they are read.
     """
 
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Callable[[int, int], Iterable[Sequence[Any]]]
 
     async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
         """Send them; COPY returns no rows."""
-        rows = self.rows if high - low == len(self.rows) else self.rows[low:high]
+        rows = self.rows(low, high)
         await connection.copy_in(self.info.name, self.columns, rows, schema=self.info.schema)
         return ()
 

@@ -1,7 +1,7 @@
 """Counting what goes through a real driver, for tests that guard the number of round trips."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
@@ -105,7 +105,7 @@ class _CountingConnection:
         self,
         table: str,
         columns: Sequence[str],
-        rows: Sequence[Sequence[object]],
+        rows: Iterable[Sequence[object]],
         *,
         schema: str | None = None,
         timeout_seconds: float | None = None,

@@ -1,7 +1,7 @@
 """A driver without a server: it writes down what it is asked and says what it was told to."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -203,15 +203,16 @@ class _FakeConnection:
         self,
         table: str,
         columns: Sequence[str],
-        rows: Sequence[Sequence[object]],
+        rows: Iterable[Sequence[object]],
         *,
         schema: str | None = None,
         timeout_seconds: float | None = None,
     ) -> int:
         del columns, timeout_seconds
         name = table if schema is None else f"{schema}.{table}"
-        self._driver.record(self._call("copy_in", name, rows))
-        return len(rows)
+        sent = list(rows)
+        self._driver.record(self._call("copy_in", name, sent))
+        return len(sent)
 
     async def begin(
         self,
