@@ -49,7 +49,7 @@ def _typed(value: Any) -> str:
         case datetime():
             return f"{_quote(value.astimezone(UTC).isoformat())}::timestamp with time zone"
         case date():
-            return f"{_quote(value.isoformat())}::date"
+            return f"{_quote(_day(value))}::date"
         case time():
             return f"{_quote(value.isoformat())}::time without time zone"
         case timedelta():
@@ -62,6 +62,13 @@ def _typed(value: Any) -> str:
             return f"{_quote(str(value))}::{kind}"
         case _:
             raise TypeError(f"{type(value).__name__} has no SQL literal")
+
+
+def _day(value: date) -> str:
+    """Write a date as the driver sends it: the extremes of Python are PostgreSQL's infinities."""
+    if value == date.max:
+        return "infinity"
+    return "-infinity" if value == date.min else value.isoformat()
 
 
 def _quote(text: str) -> str:

@@ -62,6 +62,24 @@ def _over_items(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any] | 
     return convert_items
 
 
+# PostgreSQL's own parser gives up at some thousands of levels, at `max_stack_depth`.
+_MAX_DEPTH = 500
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+
+def _is_too_deep(encoded: bytes) -> bool:
+    if encoded.count(b"[") + encoded.count(b"{") <= _MAX_DEPTH:
+        return False
+    deepest = depth = 0
+    for character in _STRINGS.sub(b"", encoded):
+        if character in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in b"]}":
+            depth -= 1
+    return deepest > _MAX_DEPTH
+
+
 def _json_encoder(python: Any) -> Callable[[Any], bytes]:
     encode = msgspec.json.Encoder().encode
     decode = msgspec.json.Decoder(python).decode
@@ -70,21 +88,23 @@ def _json_encoder(python: Any) -> Callable[[Any], bytes]:
         # msgspec writes NaN as null, sets as lists and dates as texts: what does not come back
         # equal is refused, which costs one decoding.
         try:
-            encoded = encode(value)
-            returned = decode(_as_stored(encoded))
+            encoded = _with_big_floats(encode(value))
+            returned = decode(encoded)
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
             raise UnfitValueError("must be representable as JSON of the field's type") from None
         if returned != value:
             raise UnfitValueError("must come back equal from JSON") from None
         if _NUL.search(encoded):
             raise UnfitValueError("must hold no NUL: PostgreSQL cannot store it")
+        if _is_too_deep(encoded):
+            raise UnfitValueError(f"must be nested at most {_MAX_DEPTH} levels deep")
         return encoded
 
     return encode_exactly
 
 
-def _as_stored(encoded: bytes) -> bytes:
-    """Write big floats as PostgreSQL will: jsonb keeps 1e22 as an integer of 23 digits."""
+def _with_big_floats(encoded: bytes) -> bytes:
+    """Write big floats out: jsonb would keep 1e22 as an integer, and 22.0 as it stands."""
     if not _HINT_OF_BIG_NUMBER.search(encoded):
         return encoded
     return _BIG_NUMBER.sub(_written_out, encoded)
@@ -92,4 +112,4 @@ def _as_stored(encoded: bytes) -> bytes:
 
 def _written_out(token: re.Match[bytes]) -> bytes:
     text = token.group()
-    return text if text.startswith(b'"') else format(Decimal(text.decode()), "f").encode()
+    return text if text.startswith(b'"') else f"{Decimal(text.decode()):f}.0".encode()
