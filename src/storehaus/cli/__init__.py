@@ -1,0 +1,1 @@
+"""The command line `storehaus`. Its submodules need the extra `cli`; this one needs nothing."""
