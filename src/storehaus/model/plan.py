@@ -104,7 +104,7 @@ def checked_value(plan: Plan, model: str, value: Any, row_index: int | None) -> 
         raise _invalid(model, column, value, "has no value yet", row_index)
     try:
         converted = msgspec.convert(value, plan.python, builtin_types=plan.strict)
-    except (msgspec.ValidationError, OverflowError, RecursionError):
+    except (msgspec.ValidationError, ArithmeticError, RecursionError, ValueError):
         wanted = f"must be {_type_name(column.type.python)}"
         raise _invalid(model, column, value, wanted, row_index) from None
     if plan.lossy and converted is not value and converted != value:

@@ -19,13 +19,14 @@ from storehaus.model.wire import UnfitValueError
 
 __all__ = ["Validator", "check_value", "wire_value"]
 
+# The fast ways stop at these. ValueError: lone surrogates and signaling NaNs fail within msgspec.
 _DOUBTS = (
+    ArithmeticError,
     AttributeError,
-    TypeError,
-    OverflowError,
     RecursionError,
+    TypeError,
+    ValueError,
     msgspec.ValidationError,
-    UnfitValueError,
 )
 
 
