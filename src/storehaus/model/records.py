@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from storehaus.expr import Condition
 from storehaus.model.types import ColumnType
-
-if TYPE_CHECKING:
-    from storehaus.model.base import Model
 
 __all__ = [
     "NO_DEFAULT",
@@ -233,7 +230,7 @@ class TableInfo:
         derived: What later stages worked out from this model once, by their own keys.
     """
 
-    model: "type[Model]"
+    model: type[Any]
     name: str
     schema: str | None
     columns: tuple[ColumnInfo, ...]
