@@ -7,15 +7,14 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
-from fix_migrations import Ground
 
+from fix_migrations import Ground
 from storehaus.expr import Ordering
 from storehaus.expr.condition import Comparison, Membership
 from storehaus.expr.node import Name
 from storehaus.model import (
     Check,
     Exclude,
-    Field,
     Index,
     Integer,
     Model,
@@ -46,7 +45,7 @@ class Change:
 
 
 def item(*parts: Any, base: type[Model] = Model, **options: Any) -> type[Model]:
-    """Make a model of the table `items` with an `id` and the fields given as (name, type, field)."""
+    """Make a model of `items` with an `id` and the fields given as (name, type, field)."""
     namespace: dict[str, Any] = {"__annotations__": {"id": int}, "id": field(primary_key=True)}
     for name, annotation, *declared in parts:
         namespace["__annotations__"][name] = annotation

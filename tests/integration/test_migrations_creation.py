@@ -4,15 +4,14 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from enum import Enum
 from typing import Any
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from fix_migrations import Ground
 
+from fix_migrations import Ground
 from storehaus.errors import ConnectionFailed, MigrationError
 from storehaus.migrations import migrate, schema_sql, sqlalchemy_table
 from storehaus.model import Check, Exclude, Field, Index, Model, Unique, field
@@ -201,12 +200,9 @@ async def test_updated_at_moves_on_every_write(ground: Ground) -> None:
     """The trigger moves it within one transaction, and when nothing else changes."""
     await ground.migrate(Author, Book)
     await ground.run("INSERT INTO authors (name) VALUES ('a')")
-    seen: list[datetime] = []
+    touch = "UPDATE authors SET name = name RETURNING __updated_at__"
     async with ground.connection.transaction():
-        for _ in range(3):
-            seen.append(
-                await ground.value("UPDATE authors SET name = name RETURNING __updated_at__")
-            )
+        seen = [await ground.value(touch) for _ in range(3)]
 
     assert seen == sorted(set(seen))
 
@@ -243,7 +239,7 @@ async def test_updated_at_moves_past_a_clock_set_back(ground: Ground) -> None:
             " AS 'BEGIN RETURN NEW; END'",
             id="rewritten",
         ),
-        pytest.param("ALTER FUNCTION storehaus_touch() RESET search_path", id="unguarded"),
+        pytest.param("ALTER FUNCTION storehaus_touch() SET search_path = public", id="set up"),
         pytest.param("DROP FUNCTION storehaus_touch() CASCADE", id="without function"),
     ],
 )
@@ -356,29 +352,34 @@ async def test_whole_has_a_deadline(ground: Ground) -> None:
 async def test_cancelling_leaves_nothing(ground: Ground) -> None:
     """A cancelled migration closes its connection and has changed nothing."""
     key = 0x73746F7265686175
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event = 'advisory' AND datname = current_database()"
+    )
     async with held(ground, f"SELECT pg_advisory_xact_lock({key})"):
         task = asyncio.create_task(ground.migrate(Author, Book))
-        async with asyncio.timeout(20):
-            while not await ground.value(waiting):
-                await asyncio.sleep(0.01)
+        await becomes(ground, waiting, 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        async with asyncio.timeout(20):
-            while await ground.value(waiting):
-                await asyncio.sleep(0.01)
+        await becomes(ground, waiting, 0)
 
     assert await ground.value("SELECT to_regclass('authors')") is None
+
+
+async def becomes(ground: Ground, query: str, wanted: int) -> None:
+    """Wait until a query gives a number."""
+    async with asyncio.timeout(20):
+        while await ground.value(query) != wanted:  # noqa: ASYNC110 - another process decides
+            await asyncio.sleep(0.01)
 
 
 async def test_one_connection_is_enough(ground: Ground) -> None:
     """The whole migration fits into a role's single connection."""
     await ground.run("CREATE EXTENSION btree_gist")
     role = await ground.value("SELECT 'one_' || md5(current_database())")
-    await ground.run(
-        f"CREATE ROLE {role} LOGIN PASSWORD 'x' CONNECTION LIMIT 1; GRANT ALL ON SCHEMA public TO {role}"
-    )
+    await ground.run(f"CREATE ROLE {role} LOGIN PASSWORD 'x' CONNECTION LIMIT 1")
+    await ground.run(f"GRANT ALL ON SCHEMA public TO {role}")
     try:
         report = await migrate({"dsn": ground.url, "user": role, "password": "x"}, [Author, Book])
     finally:
@@ -390,9 +391,8 @@ async def test_one_connection_is_enough(ground: Ground) -> None:
 async def test_missing_right_is_told(ground: Ground) -> None:
     """A role that may not create tables gets the statement it was refused."""
     role = await ground.value("SELECT 'none_' || md5(current_database())")
-    await ground.run(
-        f"CREATE ROLE {role} LOGIN PASSWORD 'x'; REVOKE CREATE ON SCHEMA public FROM PUBLIC"
-    )
+    await ground.run(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
+    await ground.run("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     try:
         with pytest.raises(MigrationError, match="permission denied"):
             await migrate({"dsn": ground.url, "user": role, "password": "x"}, [Author, Book])

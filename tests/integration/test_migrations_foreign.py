@@ -3,8 +3,8 @@
 import logging
 
 import pytest
-from fix_migrations import Ground
 
+from fix_migrations import Ground
 from storehaus.errors import MigrationError
 from storehaus.model import Check, Field, Index, Model, Unique, field
 
@@ -45,9 +45,8 @@ async def test_unknown_required_column_is_warned_of(ground: Ground) -> None:
 async def test_unknown_objects_stay_and_are_reported(ground: Ground) -> None:
     """Indexes and constraints without a mark are somebody's."""
     await ground.migrate(Item)
-    await ground.run(
-        "CREATE INDEX theirs ON items (lower(y)); ALTER TABLE items ADD CONSTRAINT also CHECK (x < 9)"
-    )
+    await ground.run("CREATE INDEX theirs ON items (lower(y))")
+    await ground.run("ALTER TABLE items ADD CONSTRAINT also CHECK (x < 9)")
 
     report = await ground.migrate(Item)
 
@@ -139,7 +138,8 @@ async def test_table_from_before_is_taken_over(ground: Ground) -> None:
     """A table made without StoreHaus gets system columns and marks, and keeps rows and indexes."""
     await ground.run("""
         CREATE TABLE items (id bigserial PRIMARY KEY, x bigint NOT NULL DEFAULT 1 UNIQUE,
-                            y varchar(20) NOT NULL DEFAULT '', CONSTRAINT sane CHECK (0 < x AND x > 0));
+                            y varchar(20) NOT NULL DEFAULT '',
+                            CONSTRAINT sane CHECK (0 < x AND x > 0));
         CREATE INDEX items_x_idx ON items (x);
         INSERT INTO items (x, y) VALUES (1, 'a'), (2, 'b');
     """)

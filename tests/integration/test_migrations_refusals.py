@@ -7,8 +7,8 @@ from enum import Enum
 from typing import Annotated, Any
 
 import pytest
-from fix_migrations import Ground
 
+from fix_migrations import Ground
 from storehaus.errors import MigrationError
 from storehaus.model import Check, Exclude, Field, Model, Numeric, SmallInt, Unique, field
 
@@ -26,7 +26,7 @@ Better = Enum("Mood", {"GOOD": "good"})
 
 
 def item(*parts: Any, key: tuple[str, ...] = ("id",), **options: Any) -> type[Model]:
-    """Make a model of the table `items` with an `id` and the fields given as (name, type, field)."""
+    """Make a model of `items` with an `id` and the fields given as (name, type, options)."""
     namespace: dict[str, Any] = {"__annotations__": {}}
     for name, annotation, *declared in (("id", int), *parts):
         namespace["__annotations__"][name] = annotation
