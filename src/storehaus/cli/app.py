@@ -12,7 +12,10 @@ from typer.main import get_command
 
 from storehaus._version import __version__
 from storehaus.cli.demo.command import demo
+from storehaus.cli.doctor import doctor
 from storehaus.cli.failure import ExitStatus, complain, report_failure
+from storehaus.cli.migrate import migrate
+from storehaus.cli.schema import schema
 
 __all__ = ["run"]
 
@@ -38,7 +41,8 @@ def run(arguments: Sequence[str]) -> int:
             args=ordered, prog_name="storehaus", standalone_mode=False
         )
     except typer.TyperException as problem:
-        complain(f"{problem.format_message()} (`storehaus --help` shows what there is)")
+        if problem.format_message():  # else the help was shown
+            complain(f"{problem.format_message()} (`storehaus --help` shows what there is)")
         return ExitStatus.USAGE
     except BrokenPipeError:
         # Who read the output has seen enough. Python would complain once more at its end.
@@ -53,13 +57,13 @@ def run(arguments: Sequence[str]) -> int:
 
 def _make_app() -> typer.Typer:
     app = typer.Typer(
-        name="storehaus",
+        rich_markup_mode="markdown",
         help="StoreHaus: the data layer for PostgreSQL.",
         no_args_is_help=True,
         add_completion=False,
     )
     app.callback()(_take_global_options)
-    for command in (demo,):
+    for command in (demo, doctor, schema, migrate):
         app.command()(command)
     return app
 

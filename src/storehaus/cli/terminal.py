@@ -1,15 +1,28 @@
 """What is written to the terminal: text for people, JSON for programs."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
+import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["make_console", "make_table", "print_json"]
+__all__ = ["AsJson", "ConfigFile", "make_console", "make_table", "print_json"]
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+"""The option of commands whose result programs may want."""
+
+ConfigFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Read this instead of STOREHAUS_CONFIG or storehaus.toml."
+    ),
+]
+"""The option of commands that work on the configured database."""
 
 _WIDEST_COLUMN: Final = 40
 
