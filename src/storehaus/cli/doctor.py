@@ -27,10 +27,6 @@ _FOREIGN: Final = ("DATABASE_URL", "REDIS_URL")
 _MARKS: Final[Mapping[Status, tuple[str, str]]] = MappingProxyType(
     {Status.OK: ("✓", "green"), Status.NOTE: ("!", "yellow"), Status.FAILED: ("✗", "red")}
 )
-    Status.OK: ("✓", "green"),
-    Status.NOTE: ("!", "yellow"),
-    Status.FAILED: ("✗", "red"),
-}
 
 
 def doctor(*, config: ConfigFile = None, as_json: AsJson = False) -> int:
