@@ -31,6 +31,9 @@ def translate_error(error: Exception, *, is_closed: bool) -> StorehausError:
         error: The exception.
         is_closed: Whether the connection is closed by now.
     """
+    if isinstance(error, StorehausError):
+        # Rows that COPY reads are checked while they are read.
+        return error
     if isinstance(error, TimeoutError):
         return QueryTimeout("the statement ran longer than its deadline and was cancelled")
     if isinstance(error, asyncpg.PostgresError) and error.severity is not None:
