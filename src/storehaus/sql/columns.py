@@ -15,6 +15,7 @@ __all__ = [
     "active",
     "column_list",
     "key_condition",
+    "lock_order",
     "qualified",
     "returning",
     "same_key",
@@ -63,6 +64,22 @@ def key_condition(keys: Sequence[ColumnInfo]) -> str:
 def same_key(keys: Sequence[ColumnInfo]) -> str:
     """`"t"."id" = "i"."id"`: the table's rows against the given ones."""
     return " AND ".join(f"{qualified(TABLE, key)} = {qualified(INPUT, key)}" for key in keys)
+
+
+def lock_order(keys: Sequence[ColumnInfo]) -> str:
+    """`"t"."id"`: the order in which rows are locked.
+
+    It is the one in which Python sorts keys in wire form, whatever the collation: batches that are
+    cut into chunks, and upserts, send their rows in that order.
+    """
+    return ", ".join(_sorted_as_in_python(key) for key in keys)
+
+
+def _sorted_as_in_python(key: ColumnInfo) -> str:
+    name = qualified(TABLE, key)
+    if key.type.enum is not None:
+        return f'{name}::text COLLATE "C"'
+    return f'{name} COLLATE "C"' if key.type.kind == "text" else name
 
 
 def typed_unnest(info: TableInfo, columns: Sequence[ColumnInfo], first: int = 1) -> tuple[str, str]:

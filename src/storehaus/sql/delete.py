@@ -6,6 +6,7 @@ from storehaus.sql.columns import (
     active,
     column_list,
     key_condition,
+    lock_order,
     qualified,
     returning,
     same_key,
@@ -40,12 +41,11 @@ def delete_many(info: TableInfo) -> str:
     keys = info.primary_key
     relation, values = typed_unnest(info, keys)
     same = same_key(keys)
-    order = ", ".join(qualified(TABLE, key) for key in keys)
     table = table_name(info)
     locked = (
         f'WITH "i"({column_list(keys)}) AS (SELECT {values} FROM {relation}),'
         f' "l" AS MATERIALIZED (SELECT {qualified(TABLE, keys[0])} FROM {table} AS "t", "i"'
-        f' WHERE {same}{active(info, TABLE)} ORDER BY {order} FOR UPDATE OF "t"),'
+        f' WHERE {same}{active(info, TABLE)} ORDER BY {lock_order(keys)} FOR UPDATE OF "t"),'
         f' "n" AS MATERIALIZED (SELECT count(*) FROM "l")'
     )
     where = f"WHERE {same}{active(info, TABLE)} {returning(info, TABLE)}"

@@ -19,7 +19,7 @@ class Conflict:
     Attributes:
         target: Columns of the primary key or of a unique index.
         predicate: Predicate of a partial unique index as SQL, None for a full one.
-        update: Columns that take the new values.
+        update: Columns that take the new values, as far as a row sends them.
     """
 
     target: tuple[ColumnInfo, ...]
@@ -46,12 +46,12 @@ def upsert_one(info: TableInfo, columns: Sequence[ColumnInfo], conflict: Conflic
     Parameters as for `insert_one`; tags that are NULL keep those of an existing row. The last
     column returned says whether the row was inserted.
     """
-    return _upsert(info, _single(info, columns, optional_tags=True), len(columns), conflict)
+    return _upsert(info, _single(info, columns, optional_tags=True), columns, conflict)
 
 
 def upsert_many(info: TableInfo, columns: Sequence[ColumnInfo], conflict: Conflict) -> str:
     """As `upsert_one` for many rows, with the parameters of `insert_many`."""
-    return _upsert(info, _batch(info, columns, optional_tags=True), len(columns), conflict)
+    return _upsert(info, _batch(info, columns, optional_tags=True), columns, conflict)
 
 
 def _single(info: TableInfo, columns: Sequence[ColumnInfo], *, optional_tags: bool = False) -> str:
@@ -78,15 +78,17 @@ def _tags(parameter: int, *, optional: bool) -> str:
     return f"coalesce({value}, '{{}}')" if optional else value
 
 
-def _upsert(info: TableInfo, insert: str, tags_after: int, conflict: Conflict) -> str:
+def _upsert(info: TableInfo, insert: str, columns: Sequence[ColumnInfo], conflict: Conflict) -> str:
     # In ON CONFLICT only the table itself may be named, and is: its columns are ambiguous there.
     table = table_name(info)
     insert = insert.replace(f"INSERT INTO {table} (", f'INSERT INTO {table} AS "t" (', 1)
     target = f"({column_list(conflict.target)})"
     if conflict.predicate is not None:
         target += f" WHERE {conflict.predicate}"
-    changes = [f"{_name(column)} = EXCLUDED.{_name(column)}" for column in conflict.update]
-    changes.append(f'{_TAGS} = coalesce(${tags_after + 1}::text[], "t".{_TAGS})')
+    # A column that is not sent has its default in EXCLUDED, which would overwrite a stored value.
+    sent = [column for column in conflict.update if column in columns]
+    changes = [f"{_name(column)} = EXCLUDED.{_name(column)}" for column in sent]
+    changes.append(f'{_TAGS} = coalesce(${len(columns) + 1}::text[], "t".{_TAGS})')
     if info.soft_delete is not None:
         changes.append(f"{_name(info.soft_delete)} = true")
     if info.version is not None:

@@ -13,6 +13,7 @@ from storehaus.sql.columns import (
     active,
     column_list,
     key_condition,
+    lock_order,
     qualified,
     returning,
     same_key,
@@ -79,12 +80,11 @@ def update_many(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bo
         info, [(column, qualified(INPUT, column)) for column in columns], tags, TABLE
     )
     same = same_key(keys)
-    order = ", ".join(qualified(TABLE, key) for key in info.primary_key)
     table = table_name(info)
     return (
         f'WITH "i"({column_list(sent)}) AS (SELECT {values} FROM {relation}),'
         f' "l" AS MATERIALIZED (SELECT {qualified(TABLE, keys[0])} FROM {table} AS "t", "i"'
-        f' WHERE {same}{active(info, TABLE)} ORDER BY {order} FOR NO KEY UPDATE OF "t"),'
+        f' WHERE {same}{active(info, TABLE)} ORDER BY {lock_order(info.primary_key)} FOR NO KEY UPDATE OF "t"),'
         f' "n" AS MATERIALIZED (SELECT count(*) FROM "l")'
         f' UPDATE {table} AS "t" SET {changes} FROM "i", "n"'
         f' WHERE {same}{active(info, TABLE)} AND "n"."count" = ${tags + 1}::bigint'

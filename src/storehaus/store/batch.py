@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from storehaus.driver import Connection, Row
-from storehaus.errors import CommitUnknown, ConnectionFailed, ConstraintViolation
+from storehaus.errors import (
+    CommitUnknown,
+    ConnectionFailed,
+    ConstraintViolation,
+    QueryTimeout,
+    StorehausError,
+)
 from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
@@ -91,20 +97,33 @@ async def run_alone(database: Database, batch: StatementBatch) -> Sequence[Row]:
     statement = batch.statement(0, batch.size)
     try:
         return await database.fetch(statement)
-    except ConnectionFailed as failed:
-        if not failed.sent:
+    except (ConnectionFailed, QueryTimeout) as failed:
+        if not _may_have_happened(failed):
             raise
         raise CommitUnknown(
-            "the connection broke before the answer to a write: it may have happened or not"
+            "no answer to a write came: it may have happened or not", sqlstate=failed.sqlstate
         ) from failed
     except ConstraintViolation as violation:
         found = violation
     if batch.size == 1:
         raise batch.explained(found, 0) from None
-    # Only this transaction finds out; leaving it by the error rolls it back.
-    async with database.driver.acquire() as connection:
-        await connection.begin()
-        raise await _find_fault(connection, batch, found) from None
+    raise await _find_fault_alone(database, batch, found) from None
+
+
+async def _find_fault_alone(
+    database: Database, batch: Batch, violation: ConstraintViolation
+) -> ConstraintViolation:
+    """Find the row in a transaction of its own, which is rolled back.
+
+    Whatever is in the way of that (a lost connection, a pool that is closing) must not hide why
+    the batch was refused.
+    """
+    try:
+        async with database.driver.acquire() as connection:
+            await connection.begin()
+            return await _find_fault(connection, batch, violation)
+    except StorehausError:
+        return batch.explained(violation, None)
 
 
 async def run_within(connection: Connection, batch: Batch) -> Sequence[Row]:
@@ -123,6 +142,13 @@ async def run_within(connection: Connection, batch: Batch) -> Sequence[Row]:
         return rows
     await connection.rollback_to_savepoint("storehaus_batch")
     raise await _find_fault(connection, batch, found) from None
+
+
+def _may_have_happened(failed: ConnectionFailed | QueryTimeout) -> bool:
+    if isinstance(failed, ConnectionFailed):
+        return failed.sent is not False
+    # With a code the server itself stopped the statement; without one, only the waiting ended.
+    return failed.sqlstate is None
 
 
 async def _find_fault(

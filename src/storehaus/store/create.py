@@ -27,13 +27,19 @@ class Create(Generic[M]):
     Args:
         table: The store's table.
         change: `models` and `tags` are read.
+        numbered: Whether errors name the row's place, as they do in a batch.
+        first: Place of the first row in all that is created; not 0 for a later part of a load.
     """
 
-    __slots__ = ("_batches", "_table", "change")
+    __slots__ = ("_batches", "_first", "_numbered", "_table", "change")
 
-    def __init__(self, table: Table[M], change: Change[M]) -> None:
+    def __init__(
+        self, table: Table[M], change: Change[M], *, numbered: bool = True, first: int = 0
+    ) -> None:
         self._table = table
         self.change = change
+        self._numbered = numbered
+        self._first = first
         self._batches: Sequence[StatementBatch] = ()
 
     def compile(self) -> Sequence[StatementBatch]:
@@ -61,19 +67,20 @@ class Create(Generic[M]):
                     f"{self._table.info.name}: {batch.size - len(rows)} of {batch.size} rows were"
                     " not inserted, which a trigger or rule of the table must have decided"
                 )
-            for index, model in zip(
-                batch.indexes or (0,), self._table.reader.models(rows), strict=True
-            ):
-                models[index] = model
+            places = batch.indexes or (self._first,)
+            for place, model in zip(places, self._table.reader.models(rows), strict=True):
+                models[place - self._first] = model
         return Outcome(change=self.change, models=models, count=len(models))
 
     def _single(self, models: list[M], tags: list[str]) -> StatementBatch:
         table = self._table
         shape = table.insert_shape(models[0])
         text = table.text(insert_one, shape)
-        statement = Statement(text, (*table.validator(shape).row(models[0]), tags))
+        place = self._first if self._numbered else None
+        statement = Statement(text, (*table.validator(shape).row(models[0], place), tags))
         return StatementBatch(
             info=table.info,
+            indexes=None if place is None else (place,),
             values=partial(field_values, models, (0,)),
             statement=lambda _low, _high: statement,
         )
@@ -83,12 +90,13 @@ class Create(Generic[M]):
     ) -> list[StatementBatch]:
         table = self._table
         text = table.text(insert_many, shape)
-        columns = table.validator(shape).columns([models[i] for i in indexes], indexes)
+        places = [self._first + i for i in indexes]
+        columns = table.validator(shape).columns([models[i] for i in indexes], places)
         columns = as_parameters(shape, columns)
         return [
             StatementBatch(
                 info=table.info,
-                indexes=indexes[low:high],
+                indexes=places[low:high],
                 values=partial(field_values, models, indexes[low:high]),
                 statement=partial(_slice, text, [values[low:high] for values in columns], tags),
             )

@@ -5,14 +5,16 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
-from storehaus.model import Model
+from storehaus.model import Model, TableInfo
 from storehaus.sql.binder import Binder
 from storehaus.sql.delete import delete_by_key, delete_many, delete_where, purge_one
 from storehaus.sql.select import compile_filter
 from storehaus.sql.statement import Statement
 from storehaus.store.batch import StatementBatch
 from storehaus.store.change import Change, Outcome
+from storehaus.store.key import in_lock_order
 from storehaus.store.pipeline import Fetch
+from storehaus.store.shape import Shape
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
 from storehaus.store.update import require_filter
@@ -84,18 +86,26 @@ class DeleteMany(Generic[M]):
         info, key = self._table.info, self._table.key
         key.require()
         tags = checked_tags(info, self.change.tags)
-        checked = (key.params(record_id, i) for i, record_id in enumerate(self.change.ids or ()))
-        self._keys = list(dict.fromkeys(checked))
+        places: dict[tuple[Any, ...], int] = {}
+        for i, record_id in enumerate(self.change.ids or ()):
+            places.setdefault(key.params(record_id, i), i)
+        self._keys = list(places)
         arrays = self._table.key_arrays(self._keys)
-        text = delete_many(info)
+        chunks = self._table.chunks(arrays, len(places))
+        indexes = list(places.values())
+        if len(chunks) > 1:
+            order = in_lock_order(self._keys)
+            arrays = self._table.key_arrays([self._keys[i] for i in order])
+            indexes = [indexes[i] for i in order]
+        text = self._table.text(_delete_many, ())
         marked = () if info.soft_delete is None else (tags,)
         return [
             StatementBatch(
                 info=info,
-                indexes=range(low, high),
+                indexes=indexes[low:high],
                 statement=partial(_slice, text, [values[low:high] for values in arrays], marked),
             )
-            for low, high in self._table.chunks(arrays, len(self._keys))
+            for low, high in chunks
         ]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
@@ -143,6 +153,10 @@ class DeleteWhere(Generic[M]):
         (rows,) = results
         models = self._table.reader.models(rows)
         return Outcome(change=self.change, models=models, count=len(models))
+
+
+def _delete_many(info: TableInfo, _shape: Shape) -> str:
+    return delete_many(info)
 
 
 def _slice(

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
+from msgspec import UNSET, UnsetType
+
 from storehaus.errors import NotFound, QueryError
 from storehaus.expr import Column, Condition
 from storehaus.model import Model, TableInfo
@@ -95,8 +97,9 @@ class GenericStore(Generic[M]):
     async def create(self, model: M, *, tags: Tags = None) -> M:
         """Store one row; give it as stored, system fields filled."""
         change = self._change(Operation.CREATE, models=[model], tags=tags)
-        outcome = await write(self._database, Create(self._table, change), self._hooks(change))
-        return self._rows(outcome.models)[0]
+        work = Create(self._table, change, numbered=False)
+        outcome = await write(self._database, work, self._hooks(change))
+        return self._first(outcome.models)
 
     async def create_many(
         self, models: Iterable[M], *, tags: Tags = None, returning: bool = True
@@ -194,9 +197,9 @@ class GenericStore(Generic[M]):
             ValidationError: When the model carries another id.
         """
         change = self._change(Operation.UPDATE, ids=[record_id], models=[model], tags=tags)
-        work = UpdateModels(self._table, change)
+        work = UpdateModels(self._table, change, numbered=False)
         outcome = await write(self._database, work, self._hooks(change))
-        return self._rows(outcome.models)[0]
+        return self._first(outcome.models)
 
     async def update_many(
         self,
@@ -236,8 +239,8 @@ class GenericStore(Generic[M]):
         changes: Changes | None = None,
         /,
         *,
-        tags: Tags = None,
-        if_version: int | None = None,
+        tags: Tags | UnsetType = UNSET,
+        if_version: int | None | UnsetType = UNSET,
         **fields: Any,
     ) -> M:
         """Change some fields of a row; give it as stored.
@@ -248,8 +251,8 @@ class GenericStore(Generic[M]):
         Args:
             record_id: Which row.
             changes: New values or expressions by column or name, or an `UpdateSet`.
-            tags: New tags; changing nothing but them is fine.
-            if_version: Version that the row must have; None is any.
+            tags: New tags; None (or nothing) keeps them, changing nothing but them is fine.
+            if_version: Version that the row must have; None (or nothing) is any.
             **fields: New values or expressions by name, instead of `changes`.
 
         Raises:
@@ -259,13 +262,16 @@ class GenericStore(Generic[M]):
                 of its own called `tags` or `if_version`: then use the mapping.
             ValidationError: When a value does not fit, or the field may not be updated.
         """
-        self._refuse_ambiguous(tags, if_version)
+        self._refuse_ambiguous(tags=tags, if_version=if_version)
         change = self._change(
-            Operation.UPDATE, ids=[record_id], changes=_one_of(changes, fields), tags=tags
+            Operation.UPDATE,
+            ids=[record_id],
+            changes=_one_of(changes, fields),
+            tags=None if tags is UNSET else tags,
         )
-        work = Patch(self._table, change, if_version)
+        work = Patch(self._table, change, None if if_version is UNSET else if_version)
         outcome = await write(self._database, work, self._hooks(change))
-        return self._rows(outcome.models)[0]
+        return self._first(outcome.models)
 
     async def update_where(
         self,
@@ -305,10 +311,16 @@ class GenericStore(Generic[M]):
         Args:
             model: The row.
             on: Fields that make a row the same: the primary key (None) or those of a unique index.
-            update: Fields that an existing row takes; None is all that may be updated but `on`.
+            update: Fields that an existing row takes; None is all that may be created and updated
+                but `on`. Fields that the database makes keep their values where they are left out.
             tags: Tags; None keeps those of an existing row.
         """
-        return (await self.upsert_many([model], on=on, update=update, tags=tags))[0]
+        chosen = conflict(self.table_info, on, update)
+        change = self._change(Operation.CREATE, models=[model], tags=tags)
+        work = Upsert(self._table, change, chosen, numbered=False)
+        outcome = await write(self._database, work, self._hooks(change))
+        inserted = outcome.inserted or (False,)
+        return Upserted(self._first(outcome.models), inserted[0])
 
     async def upsert_many(
         self,
@@ -387,7 +399,7 @@ class GenericStore(Generic[M]):
         """
         change = self._change(Operation.CREATE, ids=[record_id], tags=tags)
         outcome = await write(self._database, Restore(self._table, change), self._hooks(change))
-        return self._rows(outcome.models)[0]
+        return self._first(outcome.models)
 
     async def purge(self, record_id: Any, *, tags: Tags = None) -> bool:
         """Delete a row for good, active or not; say whether there was one."""
@@ -411,9 +423,18 @@ class GenericStore(Generic[M]):
     def _rows(self, models: Sequence[M] | None) -> list[M]:
         return list(models or ())
 
-    def _refuse_ambiguous(self, tags: Tags, if_version: int | None) -> None:
-        for name, value in (("tags", tags), ("if_version", if_version)):
-            if value is not None and name in self.table_info.by_name:
+    def _first(self, models: Sequence[M] | None) -> M:
+        if not models:
+            raise QueryError(
+                "a hook took the row out of the change; to refuse it, raise an error",
+                model=self.model.__name__,
+            )
+        return models[0]
+
+    def _refuse_ambiguous(self, **keywords: Any) -> None:
+        # None may be meant for the field too, so that only a keyword left out is unambiguous.
+        for name, value in keywords.items():
+            if value is not UNSET and name in self.table_info.by_name:
                 raise QueryError(
                     f"{self.model.__name__} has a field {name!r} of its own: write"
                     f" patch(id, {{{self.model.__name__}.{name}: ...}}) to change it",

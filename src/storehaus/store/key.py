@@ -9,7 +9,7 @@ from storehaus.errors import QueryError, ValidationError
 from storehaus.model import TableInfo
 from storehaus.model.validation import wire_value
 
-__all__ = ["Key"]
+__all__ = ["Key", "in_lock_order"]
 
 
 class Key:
@@ -74,6 +74,17 @@ class Key:
     def wire_id(self, params: Sequence[Any]) -> Any:
         """Give parts as `of_row` gives them, for looking rows up."""
         return params[0] if len(self.columns) == 1 else tuple(params)
+
+
+def in_lock_order(keys: Sequence[tuple[Any, ...]]) -> list[int]:
+    """Give the places of keys in the order in which every batch locks its rows.
+
+    Two batches that lock in the same order never wait for each other in a circle.
+    """
+    try:
+        return sorted(range(len(keys)), key=lambda i: [(part is None, part) for part in keys[i]])
+    except TypeError:  # IPv4 and IPv6 addresses have no order among each other
+        return list(range(len(keys)))
 
 
 def _none(_: Any) -> None:

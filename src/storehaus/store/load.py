@@ -1,6 +1,7 @@
 """load: many rows by COPY, in bounded memory."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from functools import partial
 from itertools import chain, groupby, islice
 from typing import Any, TypeVar
@@ -40,10 +41,13 @@ async def load(
     """
     outcomes: list[Outcome[M]] = []
     count = 0
-    async with database.transaction() as connection:
-        async for chunk in _chunks(rows):
-            change = Change(table=table.info, operation=Operation.CREATE, models=chunk, tags=tags)
-            outcome = await _load_chunk(database, connection, _Chunk(table, change, count), hooks)
+    async with database.transaction() as connection, aclosing(_chunks(rows)) as chunks:
+        async for models in chunks:
+            change = Change(
+                table=table.info, operation=Operation.CREATE, models=models, tags=tags
+            )
+            chunk = _Chunk(table, change, count)
+            outcome = await _load_chunk(database, connection, chunk, hooks)
             count += outcome.count
             if database.plugins:
                 outcomes.append(outcome)
@@ -115,7 +119,8 @@ async def _load_chunk(
     database: Database, connection: Connection, chunk: _Chunk, hooks: Sequence[Hook]
 ) -> Outcome[Any]:
     if any(plugin.needs_rows for plugin in database.plugins):
-        return await within(database, connection, Create(chunk.table, chunk.change), hooks)
+        work = Create(chunk.table, chunk.change, first=chunk.first)
+        return await within(database, connection, work, hooks)
     await before(database, chunk.change, hooks)
     for batch in chunk.compile():
         await run_within(connection, batch)
@@ -126,7 +131,7 @@ async def _load_chunk(
     return outcome
 
 
-async def _chunks(rows: Iterable[M] | AsyncIterable[M]) -> AsyncIterator[list[M]]:
+async def _chunks(rows: Iterable[M] | AsyncIterable[M]) -> AsyncGenerator[list[M]]:
     if isinstance(rows, AsyncIterable):
         chunk: list[M] = []
         async for row in rows:

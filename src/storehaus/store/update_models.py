@@ -15,6 +15,7 @@ from storehaus.store.batch import StatementBatch
 from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values
 from storehaus.store.duplicates import refuse_duplicates
+from storehaus.store.key import in_lock_order
 from storehaus.store.pipeline import Fetch
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
@@ -37,25 +38,31 @@ class UpdateModels(Generic[M]):
         table: The store's table.
         change: `ids`, `models` and `tags` are read; both lists belong together by position.
         versions: Versions the rows must have; None takes those the models were read with.
+        numbered: Whether errors name the row's place, as they do in a batch.
     """
 
-    __slots__ = ("_expected", "_keys", "_table", "_versions", "change")
+    __slots__ = ("_expected", "_keys", "_numbered", "_table", "_versions", "change")
 
     def __init__(
-        self, table: Table[M], change: Change[M], versions: Sequence[int] | None = None
+        self,
+        table: Table[M],
+        change: Change[M],
+        versions: Sequence[int] | None = None,
+        *,
+        numbered: bool = True,
     ) -> None:
         self._table = table
         self.change = change
         self._versions = versions
+        self._numbered = numbered
         self._keys: list[tuple[Any, ...]] = []
         self._expected: list[int | None] = []
 
     def compile(self) -> Sequence[StatementBatch]:
         """Check ids, models and versions; group the rows by the columns they send."""
         ids, models = self.change.ids or [], self.change.models or []
-        single = len(models) == 1
         self._keys = [
-            self._checked_key(record_id, model, None if single else i)
+            self._checked_key(record_id, model, self._place(i))
             for i, (record_id, model) in enumerate(zip(ids, models, strict=True))
         ]
         refuse_duplicates(self._table, self._table.key.columns, self._keys)
@@ -85,7 +92,7 @@ class UpdateModels(Generic[M]):
     async def _absent(self, fetch: Fetch) -> StorehausError:
         table, ids = self._table, self.change.ids or []
         if len(ids) == 1:
-            return await absent(table, fetch, ids[0], self._expected[0])
+            return await absent(table, fetch, ids[0], self._expected[0], self._place(0))
         found = await fetch(Statement(table.select_by_keys, table.key_arrays(self._keys)))
         rows = {table.key.of_row(row): row for row in found}
         for i, (key, expected) in enumerate(zip(self._keys, self._expected, strict=True)):
@@ -96,6 +103,9 @@ class UpdateModels(Generic[M]):
             f"{table.info.name}: not all rows were updated, which a trigger or rule of the table"
             " must have decided"
         )
+
+    def _place(self, row: int) -> int | None:
+        return row if self._numbered else None
 
     def _checked_key(self, record_id: Any, model: Any, place: int | None) -> tuple[Any, ...]:
         info, key = self._table.info, self._table.key
@@ -124,16 +134,18 @@ class UpdateModels(Generic[M]):
 
     def _checked_versions(self, models: Sequence[M]) -> list[int | None]:
         info = self._table.info
-        if self._versions is None:
-            return [carried_version(info, model) for model in models]
-        if len(self._versions) != len(models):
+        versions: Sequence[int | None] | None = self._versions
+        if versions is None:
+            versions = [carried_version(info, model) for model in models]
+        if len(versions) != len(models):
             raise QueryError("if_version holds one version per row", model=info.model.__name__)
-        return [checked_version(info, version)[0] for version in self._versions]
+        checked = (checked_version(info, each, self._place(i)) for i, each in enumerate(versions))
+        return [version[0] if version else None for version in checked]
 
     def _single(self, models: list[M], tags: list[str] | None) -> StatementBatch:
         info, model = self._table.info, models[0]
         shape = self._table.update_shape(model)
-        values = self._table.validator(shape).row(model)
+        values = self._table.validator(shape).row(model, self._place(0))
         version = checked_version(info, self._expected[0])
         first = len(self._keys[0]) + len(version) + 1
         pairs = [(column, f"${first + i}") for i, column in enumerate(shape)]
@@ -142,6 +154,7 @@ class UpdateModels(Generic[M]):
         statement = Statement(text, (*self._keys[0], *version, *values, tags))
         return StatementBatch(
             info=info,
+            indexes=(0,) if self._numbered else None,
             values=partial(field_values, models, (0,)),
             statement=lambda _low, _high: statement,
         )
@@ -151,11 +164,17 @@ class UpdateModels(Generic[M]):
     ) -> list[StatementBatch]:
         table, (shape, versioned) = self._table, group
         values = table.validator(shape).columns([models[i] for i in indexes], indexes)
-        sent: list[Sequence[Any]] = [*table.key_arrays([self._keys[i] for i in indexes])]
+        keys = [self._keys[i] for i in indexes]
+        sent: list[Sequence[Any]] = [*table.key_arrays(keys)]
         if versioned:
             sent.append([self._expected[i] for i in indexes])
         sent += as_parameters(shape, values)
         text = table.text(update_many, shape, versioned=versioned)
+        chunks = table.chunks(sent, len(indexes))
+        if len(chunks) > 1:
+            order = in_lock_order(keys)
+            sent = [[column[i] for i in order] for column in sent]
+            indexes = [indexes[i] for i in order]
         return [
             StatementBatch(
                 info=table.info,
@@ -163,7 +182,7 @@ class UpdateModels(Generic[M]):
                 values=partial(field_values, models, indexes[low:high]),
                 statement=partial(_slice, text, [column[low:high] for column in sent], tags),
             )
-            for low, high in table.chunks(sent, len(indexes))
+            for low, high in chunks
         ]
 
 

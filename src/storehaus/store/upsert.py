@@ -16,6 +16,7 @@ from storehaus.store.batch import StatementBatch
 from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values, grouped
 from storehaus.store.duplicates import refuse_duplicates
+from storehaus.store.key import in_lock_order
 from storehaus.store.pipeline import Fetch
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
@@ -35,14 +36,18 @@ class Upsert(Generic[M]):
         table: The store's table.
         change: `models` and `tags` are read.
         conflict: What makes a row the same, and what is updated then.
+        numbered: Whether errors name the row's place, as they do in a batch.
     """
 
-    __slots__ = ("_batches", "_conflict", "_order", "_table", "change")
+    __slots__ = ("_batches", "_conflict", "_numbered", "_table", "change")
 
-    def __init__(self, table: Table[M], change: Change[M], conflict: Conflict) -> None:
+    def __init__(
+        self, table: Table[M], change: Change[M], conflict: Conflict, *, numbered: bool = True
+    ) -> None:
         self._table = table
         self.change = change
         self._conflict = conflict
+        self._numbered = numbered
         self._batches: Sequence[StatementBatch] = ()
 
     def compile(self) -> Sequence[StatementBatch]:
@@ -53,7 +58,7 @@ class Upsert(Generic[M]):
         batches: list[StatementBatch] = []
         keys: list[tuple[Any, ...]] = [()] * len(models)
         for shape, indexes in groups.items():
-            columns = self._table.validator(shape).columns([models[i] for i in indexes], indexes)
+            columns = self._columns([models[i] for i in indexes], shape, indexes)
             for index, key in zip(indexes, self._keys(shape, columns, indexes), strict=True):
                 keys[index] = key
             batches += self._group(models, tags, shape, indexes, columns)
@@ -77,6 +82,14 @@ class Upsert(Generic[M]):
             for index, model, row in zip(batch.indexes or (0,), built, rows, strict=True):
                 models[index], inserted[index] = model, row[-1]
         return Outcome(change=self.change, models=models, count=count, inserted=inserted)
+
+    def _columns(
+        self, models: list[M], shape: Shape, indexes: Sequence[int]
+    ) -> list[Sequence[Any]]:
+        validator = self._table.validator(shape)
+        if self._numbered or len(models) > 1:
+            return validator.columns(models, indexes)
+        return [(value,) for value in validator.row(models[0])]
 
     def _keys(
         self, shape: Shape, columns: Sequence[Sequence[Any]], indexes: Sequence[int]
@@ -107,6 +120,7 @@ class Upsert(Generic[M]):
             return [
                 StatementBatch(
                     info=table.info,
+                    indexes=(0,) if self._numbered else None,
                     values=partial(field_values, models, indexes),
                     statement=lambda _low, _high: single,
                 )
@@ -114,7 +128,7 @@ class Upsert(Generic[M]):
         text = table.text(upsert_many, shape, conflict=self._conflict)
         # Rows are locked in the order they are sent: in that of their keys, no two batches wait
         # for each other in a circle.
-        order = _by_key(self._keys(shape, columns, indexes))
+        order = in_lock_order(self._keys(shape, columns, indexes))
         parameters = [[values[i] for i in order] for values in as_parameters(shape, columns)]
         places = [indexes[i] for i in order]
         return [
@@ -134,7 +148,8 @@ def conflict(info: TableInfo, on: FieldNames, update: FieldNames) -> Conflict:
     Args:
         info: The model.
         on: Fields of the primary key or of a unique index; None is the primary key.
-        update: Fields that take the new values; None is all that may be updated but `on`.
+        update: Fields that take the new values; None is all that may be created and updated
+            but `on`.
 
     Raises:
         QueryError: When no primary key or unique index covers exactly `on`, or a field in `update`
@@ -143,12 +158,18 @@ def conflict(info: TableInfo, on: FieldNames, update: FieldNames) -> Conflict:
     target = info.primary_key if on is None else _columns(info, on)
     predicate = _predicate(info, target)
     if update is None:
-        changed = tuple(c for c in info.columns if c.updatable and c not in target)
+        changed = tuple(
+            column
+            for column in info.columns
+            if column.insertable and column.updatable and column not in target
+        )
     else:
         changed = _columns(info, update)
     for column in changed:
         if not column.updatable:
             raise _refused(info, f"{column.name} may not be updated", column.name)
+        if not column.insertable:
+            raise _refused(info, f"{column.name} is not given on create", column.name)
     return Conflict(target, predicate, changed)
 
 
@@ -157,7 +178,7 @@ def _columns(info: TableInfo, fields: Sequence[Column[Any] | str]) -> tuple[Colu
         raise _refused(info, "on and update are tuples of fields")
     found: list[ColumnInfo] = []
     for field in fields:
-        foreign = isinstance(field, Column) and field.model is not info.model
+        foreign = isinstance(field, Column) and not issubclass(info.model, field.model)
         name = field.name if isinstance(field, Column) else field
         column = None if foreign else info.by_name.get(name)
         if column is None:
@@ -187,13 +208,6 @@ def _predicate(info: TableInfo, target: tuple[ColumnInfo, ...]) -> str | None:
 def _refused(info: TableInfo, reason: str, field: str | None = None) -> QueryError:
     name = info.model.__name__
     return QueryError(f"upsert of {name}: {reason}", model=name, field=field)
-
-
-def _by_key(keys: Sequence[tuple[Any, ...]]) -> list[int]:
-    try:
-        return sorted(range(len(keys)), key=lambda i: [(part is None, part) for part in keys[i]])
-    except TypeError:  # IPv4 and IPv6 addresses have no order among each other
-        return list(range(len(keys)))
 
 
 def _slice(

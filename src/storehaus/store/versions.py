@@ -15,7 +15,9 @@ from storehaus.store.table import Table
 __all__ = ["absent", "carried_version", "checked_version", "is_stale"]
 
 
-def checked_version(info: TableInfo, version: int | None) -> tuple[int, ...]:
+def checked_version(
+    info: TableInfo, version: int | None, row_index: int | None = None
+) -> tuple[int, ...]:
     """Give the version as parameters: none when any will do.
 
     Raises:
@@ -29,7 +31,7 @@ def checked_version(info: TableInfo, version: int | None) -> tuple[int, ...]:
             f"{info.model.__name__} has no field with version=True, so if_version means nothing",
             model=info.model.__name__,
         )
-    return (wire_value(info.model.__name__, info.version, version),)
+    return (wire_value(info.model.__name__, info.version, version, row_index=row_index),)
 
 
 def carried_version(info: TableInfo, model: Any) -> int | None:
