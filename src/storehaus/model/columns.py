@@ -1,6 +1,8 @@
 """From declared fields to `ColumnInfo`s, refusing what contradicts itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 
 from storehaus.errors import ModelDefinitionError, ValidationError
 from storehaus.model.defaults import default_sql
@@ -94,10 +96,22 @@ def _column(
         default_factory=spec.default_factory,
         server_default=spec.server_default,
         default_sql=sql,
-        bounds=spec.bounds,
+        bounds=_exact_bounds(spec.bounds, mapped),
         comment=spec.comment,
         renamed_from=spec.renamed_from,
     )
+
+
+def _exact_bounds(bounds: Bounds, mapped: ColumnType) -> Bounds:
+    """Let `ge=0` bound a Decimal; any other bound is a value of the field's own type."""
+    if mapped.kind != "numeric":
+        return bounds
+    exact = {
+        name: Decimal(bound)
+        for name, bound in bounds.rules()
+        if name in {"ge", "gt", "le", "lt"} and type(bound) is int
+    }
+    return replace(bounds, **exact)
 
 
 def _problems(declared: DeclaredField, mapped: ColumnType, *, nullable: bool) -> Iterator[str]:

@@ -79,6 +79,7 @@ class Definition:
             renamed_from=self.options.renamed_from,
         )
         check_self_references(info)
+        _refuse_repeated_names(self.model, info)
         return info
 
     def _declared(self, kind: type[Any]) -> list[Any]:
@@ -90,7 +91,6 @@ class Definition:
         found += [resolver.unique(each) for each in self._declared(Unique)]
         found += [resolver.index(each) for each in self._declared(Index)]
         found.append(resolver.index(Index("__tags__", using="gin")))
-        _refuse_repeated(self.model, "index", [index.name for index in found])
         return tuple(found)
 
     def _checks(self, resolver: Resolver) -> tuple[CheckInfo, ...]:
@@ -100,13 +100,11 @@ class Definition:
             for check in field_checks(self.model, self.table, column)
         ]
         found += [resolver.check(each) for each in self._declared(Check)]
-        _refuse_repeated(self.model, "CHECK", [check.name for check in found])
         return tuple(found)
 
     def _foreign_keys(self, resolver: Resolver) -> tuple[ForeignKeyInfo, ...]:
         found = [field_reference(resolver, each) for each in self.fields if each.spec.references]
         found += [table_reference(resolver, each) for each in self._declared(ForeignKey)]
-        _refuse_repeated(self.model, "foreign key", [key.name for key in found])
         return tuple(found)
 
 
@@ -186,7 +184,14 @@ def _repeated(names: list[str]) -> str | None:
     return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
-def _refuse_repeated(model: str, what: str, names: list[str]) -> None:
+def _refuse_repeated_names(model: str, info: TableInfo) -> None:
+    """Indexes and constraints of a table share one space of names, with the table itself."""
+    names = [info.name, f"{info.name}_pkey"]
+    names += [index.name for index in info.indexes]
+    names += [check.name for check in info.checks]
+    names += [exclusion.name for exclusion in info.exclusions]
+    names += [key.name for key in info.foreign_keys]
     repeated = _repeated(names)
     if repeated:
-        raise refuse(model, None, f"two of its {what}s are called {repeated!r}; give one a name=")
+        rule = f"two of its indexes and constraints are called {repeated!r}; give one a name="
+        raise refuse(model, None, rule)

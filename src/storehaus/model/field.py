@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
+from storehaus.errors import ModelDefinitionError
 from storehaus.expr import Column
 from storehaus.model.records import NO_DEFAULT, Bounds, OnDelete
 
@@ -219,9 +220,14 @@ def field(
         **declared: As above.
 
     Raises:
-        TypeError: On an unknown argument.
+        ModelDefinitionError: On an unknown argument.
     """
     del init
+    unknown = sorted(declared.keys() - FieldSpec.__dataclass_fields__.keys())
+    if unknown:
+        raise ModelDefinitionError(
+            f"field(): unknown argument {unknown[0]!r}", rule="the arguments of field()"
+        )
     bounds = Bounds(
         ge=ge,
         gt=gt,

@@ -1,0 +1,58 @@
+"""Annotations that are text, as `from __future__ import annotations` makes them all."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, NewType, Optional, TypeVar
+
+import msgspec
+import pytest
+
+from storehaus.errors import ModelDefinitionError
+from storehaus.model import Field, Model, field
+
+T = TypeVar("T")
+UserId = NewType("UserId", int)
+
+
+def _local() -> type[Model]:
+    class Box(msgspec.Struct, Generic[T]):
+        value: T
+
+    class Local(Model, table="locals"):
+        class Nested(msgspec.Struct):
+            z: int
+
+        LIMIT: ClassVar[int] = 3
+        id: Field[UserId] = field(primary_key=True)
+        box: Field[Box[int]]
+        nested: Field[list[Nested]]
+        maybe: Field[Optional["int"]] = field(default=None)  # noqa: UP037, UP045 - on purpose
+
+    return Local
+
+
+def test_types_local_to_a_function_are_found() -> None:
+    """Also nested in the class, in generics, and as text within text."""
+    info = _local().__table_info__
+
+    assert {column.name: (column.type.sql, column.nullable) for column in info.columns[:4]} == {
+        "id": ("bigint", False),
+        "box": ("jsonb", False),
+        "nested": ("jsonb", False),
+        "maybe": ("bigint", True),
+    }
+
+
+def test_class_variables_are_no_fields() -> None:
+    """Whether they are written as text or not."""
+    assert "LIMIT" not in _local().__struct_fields__
+
+
+def test_unknown_name_is_refused_with_its_field() -> None:
+    """The error shows the annotation and what is unknown."""
+    with pytest.raises(ModelDefinitionError, match=r"Thing\.it.*Unknown") as caught:
+
+        class Thing(Model, table="things"):
+            it: Field[Unknown]  # noqa: F821 - on purpose
+
+    assert caught.value.field == "it"
