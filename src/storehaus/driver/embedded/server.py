@@ -192,8 +192,8 @@ class EmbeddedPostgres:
         if sys.platform == "win32":
             raise ConfigurationError("the embedded PostgreSQL runs on Linux and macOS")
         # These need modules of POSIX, which are missing where the check above ends.
-        from storehaus.driver.embedded.home import make_plan  # noqa: PLC0415
-        from storehaus.driver.embedded.lease import acquire  # noqa: PLC0415
+        from storehaus.driver.embedded.home import make_plan  # noqa: PLC0415 - POSIX only, checked above
+        from storehaus.driver.embedded.lease import acquire  # noqa: PLC0415 - POSIX only, checked above
 
         with self._starting:
             if self._lease is not None and self._lease.is_alive:
