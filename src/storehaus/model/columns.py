@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from storehaus.errors import ModelDefinitionError, ValidationError
 from storehaus.model.defaults import default_sql
@@ -106,7 +107,7 @@ def _exact_bounds(bounds: Bounds, mapped: ColumnType) -> Bounds:
     """Let `ge=0` bound a Decimal; any other bound is a value of the field's own type."""
     if mapped.kind != "numeric":
         return bounds
-    exact = {
+    exact: dict[str, Any] = {
         name: Decimal(bound)
         for name, bound in bounds.rules()
         if name in {"ge", "gt", "le", "lt"} and type(bound) is int
