@@ -367,6 +367,20 @@ async def test_cancelling_leaves_nothing(ground: Ground) -> None:
     assert await ground.value("SELECT to_regclass('authors')") is None
 
 
+async def test_broken_connection(ground: Ground) -> None:
+    """A connection that the server ends is a ConnectionFailed, and nothing was changed."""
+    key = 0x73746F7265686175
+    waiting = "FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+    async with held(ground, f"SELECT pg_advisory_xact_lock({key})"):
+        task = asyncio.create_task(ground.migrate(Author, Book))
+        await becomes(ground, f"SELECT count(*) {waiting}", 1)
+        await ground.run(f"SELECT pg_terminate_backend(pid) {waiting}")
+        with pytest.raises(ConnectionFailed):
+            await task
+
+    assert await ground.value("SELECT to_regclass('authors')") is None
+
+
 async def becomes(ground: Ground, query: str, wanted: int) -> None:
     """Wait until a query gives a number."""
     async with asyncio.timeout(20):
