@@ -20,11 +20,14 @@ class Conflict:
         target: Columns of the primary key or of a unique index.
         predicate: Predicate of a partial unique index as SQL, None for a full one.
         update: Columns that take the new values, as far as a row sends them.
+        conditional: Whether the index has a predicate of the user's own, so that rows with equal
+            `target` need not be the same.
     """
 
     target: tuple[ColumnInfo, ...]
     predicate: str | None
     update: tuple[ColumnInfo, ...]
+    conditional: bool = False
 
 
 def insert_one(info: TableInfo, columns: Sequence[ColumnInfo]) -> str:

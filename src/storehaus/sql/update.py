@@ -84,7 +84,8 @@ def update_many(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bo
     return (
         f'WITH "i"({column_list(sent)}) AS (SELECT {values} FROM {relation}),'
         f' "l" AS MATERIALIZED (SELECT {qualified(TABLE, keys[0])} FROM {table} AS "t", "i"'
-        f' WHERE {same}{active(info, TABLE)} ORDER BY {lock_order(info.primary_key)} FOR NO KEY UPDATE OF "t"),'
+        f" WHERE {same}{active(info, TABLE)} ORDER BY {lock_order(info.primary_key)}"
+        f' FOR NO KEY UPDATE OF "t"),'
         f' "n" AS MATERIALIZED (SELECT count(*) FROM "l")'
         f' UPDATE {table} AS "t" SET {changes} FROM "i", "n"'
         f' WHERE {same}{active(info, TABLE)} AND "n"."count" = ${tags + 1}::bigint'

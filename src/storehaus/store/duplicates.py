@@ -7,7 +7,10 @@ from storehaus.errors import ValidationError
 from storehaus.model import ColumnInfo
 from storehaus.store.table import Table
 
-__all__ = ["refuse_duplicates"]
+__all__ = ["TWICE", "refuse_duplicates"]
+
+TWICE = "must not name a row twice in one batch"
+"""The rule that a batch breaks."""
 
 
 def refuse_duplicates(
@@ -26,13 +29,12 @@ def refuse_duplicates(
     for index, key in enumerate(keys):
         if key in seen and None not in key:
             model, field = table.info.model.__name__, columns[0].name
-            rule = "must not name a row twice in one batch"
             raise ValidationError(
-                f"{model}.{field} of row {index} {rule}",
+                f"{model}.{field} of row {index} {TWICE}",
                 model=model,
                 field=field,
                 value_type=type(key[0]).__name__,
-                rule=rule,
+                rule=TWICE,
                 row_index=index,
             )
         seen.add(key)

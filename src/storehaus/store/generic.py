@@ -20,7 +20,7 @@ from storehaus.store.read import Reads
 from storehaus.store.table import Table
 from storehaus.store.update import Patch, Restore, UpdateWhere
 from storehaus.store.update_models import UpdateModels
-from storehaus.store.upsert import Upsert, conflict
+from storehaus.store.upsert import Upsert, conflict, upsert
 
 __all__ = ["GenericStore"]
 
@@ -240,7 +240,7 @@ class GenericStore(Generic[M]):
         /,
         *,
         tags: Tags | UnsetType = UNSET,
-        if_version: int | None | UnsetType = UNSET,
+        if_version: int | UnsetType | None = UNSET,
         **fields: Any,
     ) -> M:
         """Change some fields of a row; give it as stored.
@@ -318,7 +318,7 @@ class GenericStore(Generic[M]):
         chosen = conflict(self.table_info, on, update)
         change = self._change(Operation.CREATE, models=[model], tags=tags)
         work = Upsert(self._table, change, chosen, numbered=False)
-        outcome = await write(self._database, work, self._hooks(change))
+        outcome = await upsert(self._database, work, self._hooks(change))
         inserted = outcome.inserted or (False,)
         return Upserted(self._first(outcome.models), inserted[0])
 
@@ -341,7 +341,7 @@ class GenericStore(Generic[M]):
             return []
         change = self._change(Operation.CREATE, models=given, tags=tags)
         work = Upsert(self._table, change, chosen)
-        outcome = await write(self._database, work, self._hooks(change))
+        outcome = await upsert(self._database, work, self._hooks(change))
         pairs = zip(self._rows(outcome.models), outcome.inserted or (), strict=True)
         return [Upserted(model, inserted) for model, inserted in pairs]
 

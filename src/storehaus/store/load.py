@@ -43,9 +43,7 @@ async def load(
     count = 0
     async with database.transaction() as connection, aclosing(_chunks(rows)) as chunks:
         async for models in chunks:
-            change = Change(
-                table=table.info, operation=Operation.CREATE, models=models, tags=tags
-            )
+            change = Change(table=table.info, operation=Operation.CREATE, models=models, tags=tags)
             chunk = _Chunk(table, change, count)
             outcome = await _load_chunk(database, connection, chunk, hooks)
             count += outcome.count

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
-from storehaus.errors import DatabaseError, QueryError
+from storehaus.errors import DatabaseError, QueryError, ValidationError
 from storehaus.expr import Column
 from storehaus.model import ColumnInfo, Model, TableInfo
+from storehaus.model.records import IndexInfo
 from storehaus.sql.conditions import render_literal_condition
 from storehaus.sql.identifiers import quote_identifier
 from storehaus.sql.insert import Conflict, upsert_many, upsert_one
@@ -15,16 +16,20 @@ from storehaus.sql.statement import Statement
 from storehaus.store.batch import StatementBatch
 from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values, grouped
-from storehaus.store.duplicates import refuse_duplicates
+from storehaus.store.database import Database
+from storehaus.store.duplicates import TWICE, refuse_duplicates
 from storehaus.store.key import in_lock_order
-from storehaus.store.pipeline import Fetch
+from storehaus.store.pipeline import Fetch, Hook, write
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
 from storehaus.store.tags import checked_tags
 
-__all__ = ["Upsert", "conflict"]
+__all__ = ["Upsert", "conflict", "upsert"]
 
 M = TypeVar("M", bound=Model)
+
+# cardinality_violation: ON CONFLICT DO UPDATE cannot affect a row a second time
+_TWICE = "21000"
 
 FieldNames = Sequence[Column[Any] | str] | None
 
@@ -62,7 +67,8 @@ class Upsert(Generic[M]):
             for index, key in zip(indexes, self._keys(shape, columns, indexes), strict=True):
                 keys[index] = key
             batches += self._group(models, tags, shape, indexes, columns)
-        refuse_duplicates(self._table, self._conflict.target, keys)
+        if not self._conflict.conditional:
+            refuse_duplicates(self._table, self._conflict.target, keys)
         self._batches = batches
         return batches
 
@@ -81,6 +87,10 @@ class Upsert(Generic[M]):
             built = self._table.reader.models([tuple(row)[:-1] for row in rows])
             for index, model, row in zip(batch.indexes or (0,), built, rows, strict=True):
                 models[index], inserted[index] = model, row[-1]
+        if self._conflict.conditional and len(self._batches) > 1:
+            # Equal rows in two statements are updated one after the other, without complaint.
+            ids = [(self._table.key.of_model(model),) for model in models]
+            refuse_duplicates(self._table, self._conflict.target, ids)
         return Outcome(change=self.change, models=models, count=count, inserted=inserted)
 
     def _columns(
@@ -142,6 +152,21 @@ class Upsert(Generic[M]):
         ]
 
 
+async def upsert(database: Database, work: Upsert[M], hooks: Sequence[Hook] = ()) -> Outcome[M]:
+    """Run an upsert.
+
+    Raises:
+        ValidationError: When two rows are the same one, also where only the server can tell.
+    """
+    try:
+        return await write(database, work, hooks)
+    except DatabaseError as error:
+        if error.sqlstate != _TWICE:
+            raise
+    model = work.change.table.model.__name__
+    raise ValidationError(f"{model}: {TWICE}", model=model, rule=TWICE)
+
+
 def conflict(info: TableInfo, on: FieldNames, update: FieldNames) -> Conflict:
     """Find out what makes a row the same, and what is updated then.
 
@@ -156,7 +181,7 @@ def conflict(info: TableInfo, on: FieldNames, update: FieldNames) -> Conflict:
             may not be updated.
     """
     target = info.primary_key if on is None else _columns(info, on)
-    predicate = _predicate(info, target)
+    index = _index(info, target)
     if update is None:
         changed = tuple(
             column
@@ -170,7 +195,8 @@ def conflict(info: TableInfo, on: FieldNames, update: FieldNames) -> Conflict:
             raise _refused(info, f"{column.name} may not be updated", column.name)
         if not column.insertable:
             raise _refused(info, f"{column.name} is not given on create", column.name)
-    return Conflict(target, predicate, changed)
+    conditional = index is not None and index.where is not None
+    return Conflict(target, _predicate(info, index), changed, conditional)
 
 
 def _columns(info: TableInfo, fields: Sequence[Column[Any] | str]) -> tuple[ColumnInfo, ...]:
@@ -187,20 +213,27 @@ def _columns(info: TableInfo, fields: Sequence[Column[Any] | str]) -> tuple[Colu
     return tuple(found)
 
 
-def _predicate(info: TableInfo, target: tuple[ColumnInfo, ...]) -> str | None:
+def _predicate(info: TableInfo, index: IndexInfo | None) -> str | None:
+    if index is None:
+        return None
+    parts: list[str] = []
+    if index.active_only and info.soft_delete is not None:
+        parts.append(quote_identifier(info.soft_delete.column))
+    if isinstance(index.where, str):
+        parts.append(f"({index.where})")
+    elif index.where is not None:
+        parts.append(f"({render_literal_condition(info, index.where)})")
+    return " AND ".join(parts) or None
+
+
+def _index(info: TableInfo, target: tuple[ColumnInfo, ...]) -> IndexInfo | None:
+    """Find the unique index that covers exactly these columns; None is the primary key."""
     names = {column.column for column in target}
     if names and names == {column.column for column in info.primary_key}:
         return None
     for index in info.indexes:
         if index.unique and {key.column for key in index.keys} == names:
-            parts: list[str] = []
-            if index.active_only and info.soft_delete is not None:
-                parts.append(quote_identifier(info.soft_delete.column))
-            if isinstance(index.where, str):
-                parts.append(f"({index.where})")
-            elif index.where is not None:
-                parts.append(f"({render_literal_condition(info, index.where)})")
-            return " AND ".join(parts) or None
+            return index
     wanted = ", ".join(column.name for column in target) or "no field"
     raise _refused(info, f"neither its primary key nor a unique index covers exactly {wanted}")
 
