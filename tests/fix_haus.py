@@ -89,6 +89,15 @@ class Ticket(Model, table="tickets"):
     weight: Field[int] = field(server_default="7")
 
 
+class Parcel(Model, table="parcels"):
+    """Values that the server makes where they are left out, under a key that callers give."""
+
+    id: Field[int] = field(primary_key=True)
+    title: Field[str]
+    state: Field[str] = field(server_default="'open'")
+    weight: Field[int] = field(server_default="7")
+
+
 class Turn(Model, table="turns"):
     """Nothing that a caller gives."""
 
@@ -203,6 +212,7 @@ MODELS: tuple[type[Model], ...] = (
     Wallet,
     Draft,
     Ticket,
+    Parcel,
     Turn,
     Seat,
     LogLine,
