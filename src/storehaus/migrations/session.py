@@ -58,13 +58,13 @@ async def connect(arguments: Mapping[str, Any]) -> AsyncGenerator[AsyncConnectio
 async def _open(pending: AsyncConnection) -> AsyncConnection:
     try:
         return await pending.start()
-    except DBAPIError as problem:
-        report = _report(problem)
-        sentence = str(build_error(report)) if report.sqlstate else "the login failed"
-        raise ConnectionFailed(sentence, sqlstate=report.sqlstate or None, sent=False) from None
     except (OSError, TimeoutError) as problem:
         sentence = f"cannot connect to PostgreSQL: {str(problem) or type(problem).__name__}"
         raise ConnectionFailed(sentence, sent=False) from problem
+    except Exception as problem:  # noqa: BLE001 - SQLAlchemy 2.0 lets errors of asyncpg through
+        report = _report(problem)
+        sentence = str(build_error(report)) if report.sqlstate else "the login failed"
+        raise ConnectionFailed(sentence, sqlstate=report.sqlstate or None, sent=False) from None
 
 
 class Session:
@@ -190,10 +190,10 @@ def _rule(report: ServerReport) -> str:
     return f"NOT NULL of {report.column!r}" if report.column else "a constraint"
 
 
-def _report(problem: DBAPIError) -> ServerReport:
+def _report(problem: Exception) -> ServerReport:
     """Read asyncpg's error behind SQLAlchemy's, leaving out DETAIL, which quotes rows."""
-    origin: Any = problem.orig
-    cause: Any = getattr(origin, "__cause__", None)
+    origin: Any = problem.orig if isinstance(problem, DBAPIError) else problem
+    cause: Any = getattr(origin, "__cause__", None) or origin
     return ServerReport(
         sqlstate=getattr(origin, "sqlstate", None) or "",
         message=str(getattr(cause, "message", None) or ""),
