@@ -43,7 +43,10 @@ class Write(Protocol[M]):
         ...
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
-        """Read what came back, one result per batch; raising rolls the write back.
+        """Read what came back, one result per batch.
+
+        Raising rolls the write back, unless it was one statement alone, which is durable by then:
+        only triggers and rules that swallow single rows of a batch can bring that about.
 
         Args:
             results: The rows that each batch returned.
