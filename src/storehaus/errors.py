@@ -278,7 +278,7 @@ class QueryTimeout(DatabaseError):
 
 
 class SerializationFailure(DatabaseError):
-    """Two serializable transactions collided (SQLSTATE 40001); replay the whole transaction."""
+    """Two transactions collided (SQLSTATE 40001, where the server saw it); replay the whole one."""
 
     is_transient = True
 

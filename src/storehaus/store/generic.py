@@ -218,6 +218,8 @@ class GenericStore(Generic[M]):
         Raises:
             NotFound: When there is no such row; then none is changed.
             StaleVersion: When a row has another version; then none is changed.
+            SerializationFailure: When a row was missing that somebody has created since; then none
+                is changed, and the same call may succeed.
             ValidationError: When a model carries another id, or an id stands twice.
         """
         given = list(pairs)

@@ -7,7 +7,13 @@ from typing import Any, Generic, TypeVar
 from msgspec import UNSET
 
 from storehaus.driver import Row
-from storehaus.errors import DatabaseError, QueryError, StorehausError, ValidationError
+from storehaus.errors import (
+    DatabaseError,
+    QueryError,
+    SerializationFailure,
+    StorehausError,
+    ValidationError,
+)
 from storehaus.model import Model
 from storehaus.sql.statement import Statement
 from storehaus.sql.update import assignments, update_by_key, update_many
@@ -85,11 +91,11 @@ class UpdateModels(Generic[M]):
         table = self._table
         rows = {table.key.of_row(row): row for result in results for row in result}
         if len(rows) < len(self._keys):
-            raise await self._absent(fetch)
+            raise await self._absent(fetch, len(rows))
         ordered = [rows[table.key.wire_id(key)] for key in self._keys]
         return Outcome(change=self.change, models=table.reader.models(ordered), count=len(ordered))
 
-    async def _absent(self, fetch: Fetch) -> StorehausError:
+    async def _absent(self, fetch: Fetch, updated: int) -> StorehausError:
         table, ids = self._table, self.change.ids or []
         if len(ids) == 1:
             return await absent(table, fetch, ids[0], self._expected[0], self._place(0))
@@ -99,6 +105,11 @@ class UpdateModels(Generic[M]):
             row = rows.get(table.key.wire_id(key))
             if row is None or is_stale(table.info, row, expected):
                 return await absent(table, fetch, ids[i], expected, i)
+        if not updated:
+            return SerializationFailure(
+                f"{table.info.name}: a row was missing that another transaction has created since;"
+                " none was changed"
+            )
         return DatabaseError(
             f"{table.info.name}: not all rows were updated, which a trigger or rule of the table"
             " must have decided"
