@@ -1,4 +1,4 @@
-"""A batch happens whole or not at all, and its error names the row; how many round trips it takes."""
+"""A batch happens whole or not at all, its error names the row; how many round trips it takes."""
 
 from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
@@ -345,7 +345,7 @@ async def test_load_takes_a_transaction_and_a_copy(driver: CountingDriver) -> No
 
 
 async def test_equal_verbs_send_equal_text(driver: CountingDriver) -> None:
-    """Text is what prepared statements are known by: values and numbers of rows do not change it."""
+    """Prepared statements are known by their text: values and numbers of rows do not change it."""
     store = GenericStore(Database(driver), Label)
 
     for size in (2, 3, 100):
