@@ -16,7 +16,12 @@ from storehaus.model.constraints import Constraint
 from storehaus.model.definition import TableOptions, checked_constraints, define
 from storehaus.model.field import Field, field
 from storehaus.model.inheritance import inherited_constraints, inherited_fields, inherited_option
-from storehaus.model.interchange import pydantic_core_schema, pydantic_json_schema
+from storehaus.model.interchange import (
+    DATACLASS_FACTS,
+    dataclass_facts,
+    pydantic_core_schema,
+    pydantic_json_schema,
+)
 from storehaus.model.layout import check_body, declare, order
 from storehaus.model.records import TableInfo
 
@@ -87,7 +92,7 @@ class ModelMeta(msgspec.StructMeta):
             try:
                 value = _attribute(cls, name)
             except AttributeError:
-                return _column_of_abstract(cls, name)
+                return _fallback(cls, name)
             if type(value) is MemberDescriptorType:
                 return _attribute(cls, "__columns__").get(name, value)
             return value
@@ -97,9 +102,14 @@ class ModelMeta(msgspec.StructMeta):
 _attribute = type.__getattribute__
 
 
-def _column_of_abstract(cls: type[Any], name: str) -> Column[Any]:
-    """Answer for the fields of an abstract class, whose instances have none."""
-    columns: Mapping[str, Column[Any]] = vars(cls).get("__columns__", {})
+def _fallback(cls: type[Any], name: str) -> Any:
+    """Answer for the fields of an abstract class, and for what is worked out when it is asked."""
+    facts = vars(cls)
+    if name in DATACLASS_FACTS and "__table_info__" in facts:
+        for key, fact in dataclass_facts(facts["__table_info__"]).items():
+            type.__setattr__(cls, key, fact)
+        return facts[name]
+    columns: Mapping[str, Column[Any]] = facts.get("__columns__", {})
     if name not in columns:
         raise AttributeError(f"{cls.__name__} has no field or attribute {name!r}")
     return columns[name]

@@ -40,12 +40,19 @@ def struct_namespace(
         elif declared.spec.default_factory is not None:
             namespace[declared.name] = msgspec.field(default_factory=declared.spec.default_factory)
         elif declared.spec.default is not NO_DEFAULT:
-            namespace[declared.name] = msgspec.field(default=declared.spec.default)
+            namespace[declared.name] = _default(column)
     for column in columns[len(fields) :]:
         described = _described(SYSTEM_FIELDS[column.name], column)
         annotations[column.name] = described | msgspec.UnsetType
         namespace[column.name] = msgspec.UNSET
     return namespace
+
+
+def _default(column: ColumnInfo) -> Any:
+    if column.type.kind in {"inet", "cidr"}:
+        # msgspec writes plain defaults into a JSON schema, and does not know these types.
+        return msgspec.field(default_factory=lambda: column.default)
+    return msgspec.field(default=column.default)
 
 
 def _described(annotation: Any, column: ColumnInfo) -> Any:

@@ -4,6 +4,7 @@ Litestar and msgspec need nothing: a model is a `msgspec.Struct`. The schema is 
 dict that pydantic-core takes, so that Pydantic is not imported here.
 """
 
+from dataclasses import make_dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, cast
 
@@ -13,7 +14,9 @@ from storehaus.errors import ValidationError
 from storehaus.model.records import TableInfo
 from storehaus.model.validation import check_value
 
-__all__ = ["pydantic_core_schema", "pydantic_json_schema"]
+__all__ = ["DATACLASS_FACTS", "dataclass_facts", "pydantic_core_schema", "pydantic_json_schema"]
+
+DATACLASS_FACTS = frozenset({"__dataclass_fields__", "__dataclass_params__"})
 
 # Types of columns that msgspec does not know, with their formats in JSON schema.
 _FORMATS: dict[Any, str] = {
@@ -22,6 +25,17 @@ _FORMATS: dict[Any, str] = {
     IPv4Network: "ipv4network",
     IPv6Network: "ipv6network",
 }
+
+
+def dataclass_facts(info: TableInfo) -> dict[str, Any]:
+    """Give what makes tools take a model for the dataclass that it is to type checkers.
+
+    FastAPI reads a parameter from the body only if its type is a Pydantic model or a dataclass.
+    System fields are left out: they are nothing to construct or to copy.
+    """
+    names = [(column.name, column.type.python) for column in info.columns if not column.system]
+    likeness = make_dataclass(info.model.__name__, names, init=False, repr=False, eq=False)
+    return {name: getattr(likeness, name) for name in DATACLASS_FACTS}
 
 
 def pydantic_core_schema(cls: type[Any]) -> dict[str, Any]:
@@ -69,7 +83,10 @@ def pydantic_json_schema(cls: type[Any]) -> dict[str, Any]:
 
 
 def _described(cls: type[Any]) -> dict[str, Any]:
-    return {"type": "string", "format": _FORMATS[cls]} if cls in _FORMATS else {}
+    if cls in _FORMATS:
+        return {"type": "string", "format": _FORMATS[cls]}
+    # Only `object` is left. msgspec takes an empty schema for none.
+    return {"description": "any JSON value"}
 
 
 def _inlined(node: Any, components: dict[str, Any], within: tuple[str, ...]) -> Any:
