@@ -314,3 +314,13 @@ def test_composite_and_absent_primary_keys_are_known() -> None:
 
     assert [column.name for column in Seat.__table_info__.primary_key] == ["hall", "number"]
     assert Log.__table_info__.primary_key == ()
+
+
+def test_server_default_may_be_said_to_be_unset() -> None:
+    """So that checkers take the field for an argument that can be left out."""
+
+    class Coded(Model, table="coded"):
+        code: Field[str] = field(server_default="md5('')", default=msgspec.UNSET)
+
+    assert Coded().code is msgspec.UNSET
+    assert Coded(code="x").code == "x"

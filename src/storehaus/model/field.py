@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
+from msgspec import UNSET, UnsetType
+
 from storehaus.errors import ModelDefinitionError
 from storehaus.expr import Column
 from storehaus.model.records import NO_DEFAULT, Bounds, OnDelete
@@ -132,7 +134,31 @@ def field(
 def field(
     *,
     server_default: str,
-    default: Any = ...,
+    init: Literal[False] = False,
+    primary_key: bool = False,
+    create: bool = True,
+    update: bool = True,
+    readonly: bool = False,
+    unique: bool = False,
+    index: bool = False,
+    references: str | Column[Any] | None = None,
+    on_delete: OnDelete | None = None,
+    renamed_from: str | None = None,
+    column: str | None = None,
+    comment: str | None = None,
+    ge: Any = None,
+    gt: Any = None,
+    le: Any = None,
+    lt: Any = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    pattern: str | None = None,
+) -> Any: ...
+@overload
+def field(
+    *,
+    server_default: str,
+    default: UnsetType,
     primary_key: bool = False,
     create: bool = True,
     update: bool = True,
@@ -205,7 +231,8 @@ def field(
         renamed_from: Earlier name of the column, for `auto_migrate`.
         generated: `"identity"`: PostgreSQL counts it up; never sent, UNSET until stored.
         server_default: SQL of the column's DEFAULT, used where the field is left out; UNSET until
-            stored.
+            stored. For type checkers it is no argument of the constructor, except together with
+            `default=UNSET`.
         column: Name in the database, when it is not the field's.
         comment: Comment on the column.
         init: For type checkers only: whether it is an argument of the constructor.
@@ -228,6 +255,8 @@ def field(
         raise ModelDefinitionError(
             f"field(): unknown argument {unknown[0]!r}", rule="the arguments of field()"
         )
+    if declared.get("default") is UNSET and "server_default" in declared:
+        del declared["default"]
     bounds = Bounds(
         ge=ge,
         gt=gt,
