@@ -27,6 +27,7 @@ from storehaus.migrations.statements import comment_on_table, create_table, exte
 from storehaus.migrations.target import Target, make_targets, qualify
 from storehaus.migrations.touch import ensure_function, ensure_trigger
 from storehaus.model import Model
+from storehaus.model.identifiers import primary_key_name
 from storehaus.sql.identifiers import quote_identifier
 
 __all__ = ["bring_up", "place_models"]
@@ -158,8 +159,9 @@ def _rename_table(session: Session, target: Target) -> None:
         return
     renamed = f"ALTER TABLE {qualify(target.schema, old)} RENAME TO {quote_identifier(new)}"
     session.run(target.label, renamed)
-    if session.fetch(_KEY_NAMED, table.oid, f"{old}_pkey"):
-        pair = f"{quote_identifier(f'{old}_pkey')} TO {quote_identifier(f'{new}_pkey')}"
+    if session.fetch(_KEY_NAMED, table.oid, primary_key_name(old)):
+        names = (quote_identifier(primary_key_name(name)) for name in (old, new))
+        pair = " TO ".join(names)
         session.run(target.label, f"ALTER TABLE {target.sql} RENAME CONSTRAINT {pair}")
 
 

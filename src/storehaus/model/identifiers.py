@@ -4,7 +4,14 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-__all__ = ["MAX_BYTES", "constraint_name", "identifier_problem", "is_built_in_type", "snake_case"]
+__all__ = [
+    "MAX_BYTES",
+    "constraint_name",
+    "identifier_problem",
+    "is_built_in_type",
+    "primary_key_name",
+    "snake_case",
+]
 
 MAX_BYTES = 63
 """PostgreSQL cuts longer names silently (NAMEDATALEN − 1)."""
@@ -63,6 +70,11 @@ def constraint_name(table: str, columns: Iterable[str], suffix: str) -> str:
     tail = f"_{digest}_{suffix}"
     kept = encoded[: MAX_BYTES - len(tail.encode())].decode(errors="ignore")
     return kept + tail
+
+
+def primary_key_name(table: str) -> str:
+    """Give the name that PostgreSQL makes for a primary key, long names of tables cut."""
+    return table.encode()[: MAX_BYTES - len("_pkey")].decode(errors="ignore") + "_pkey"
 
 
 def snake_case(name: str) -> str:

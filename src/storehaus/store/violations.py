@@ -5,6 +5,7 @@ from typing import Any
 
 from storehaus.errors import ConstraintViolation, NotNullViolation, UniqueViolation
 from storehaus.model import TableInfo
+from storehaus.model.identifiers import primary_key_name
 
 __all__ = ["explain"]
 
@@ -60,7 +61,7 @@ def _fields(info: TableInfo, violation: ConstraintViolation) -> tuple[str, ...]:
 
 
 def _constrained_columns(info: TableInfo, constraint: str | None) -> tuple[str, ...]:
-    if constraint == f"{info.name}_pkey":
+    if constraint == primary_key_name(info.name):
         return tuple(column.column for column in info.primary_key)
     for index in info.indexes:
         if index.name == constraint:
