@@ -9,7 +9,7 @@ from typing import Any, cast
 from storehaus.model.checks import field_checks
 from storehaus.model.columns import make_column, make_system_column, refuse, text_problem
 from storehaus.model.constraints import Check, Constraint, Exclude, ForeignKey, Index, Unique
-from storehaus.model.identifiers import identifier_problem
+from storehaus.model.identifiers import identifier_problem, primary_key_name
 from storehaus.model.layout import DeclaredField
 from storehaus.model.records import CheckInfo, ColumnInfo, ForeignKeyInfo, TableInfo
 from storehaus.model.references import check_self_references, field_reference, table_reference
@@ -186,7 +186,7 @@ def _repeated(names: list[str]) -> str | None:
 
 def _refuse_repeated_names(model: str, info: TableInfo) -> None:
     """Indexes and constraints of a table share one space of names, with the table itself."""
-    names = [info.name, f"{info.name}_pkey"]
+    names = [info.name, primary_key_name(info.name)]
     names += [index.name for index in info.indexes]
     names += [check.name for check in info.checks]
     names += [exclusion.name for exclusion in info.exclusions]

@@ -9,6 +9,7 @@ __all__ = [
     "constraint_name",
     "identifier_problem",
     "is_built_in_type",
+    "is_reserved_word",
     "primary_key_name",
     "snake_case",
 ]
@@ -30,6 +31,19 @@ _BUILT_IN_TYPES = """
     regclass regconfig regdictionary regnamespace regoper regoperator regproc regprocedure regrole
     regtype text tid time timestamp timestamptz timetz trigger tsmultirange tsquery tsrange
     tstzmultirange tstzrange tsvector txid_snapshot unknown uuid varbit varchar void xid xid8 xml
+"""
+
+# "Reserved" and "reserved (can be function or type)" in PostgreSQL's appendix "SQL Key Words".
+_RESERVED_WORDS = """
+    all analyse analyze and any array as asc asymmetric authorization binary both case cast check
+    collate collation column concurrently constraint create cross current_catalog current_date
+    current_role current_schema current_time current_timestamp current_user default deferrable desc
+    distinct do else end except false fetch for foreign freeze from full grant group having ilike in
+    initially inner intersect into is isnull join lateral leading left like limit localtime
+    localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+    references returning right select session_user similar some symmetric system_user table
+    tablesample then to trailing true union unique user using variadic verbose when where window
+    with
 """
 
 _PLAIN = re.compile(r"[^\W\d]\w*\Z")
@@ -54,6 +68,11 @@ def identifier_problem(name: object) -> str | None:
 def is_built_in_type(name: str) -> bool:
     """Whether PostgreSQL has a type of this name already."""
     return name in _BUILT_IN_TYPES.split()
+
+
+def is_reserved_word(name: str) -> bool:
+    """Whether SQL written by hand has to quote this name."""
+    return name.lower() in _RESERVED_WORDS.split()
 
 
 def constraint_name(table: str, columns: Iterable[str], suffix: str) -> str:

@@ -9,7 +9,7 @@ PostgreSQL compares with `COLLATE "C"`.
 
 import re
 
-__all__ = ["compile_pattern"]
+__all__ = ["compile_pattern", "repeats_repetitions"]
 
 _PUNCTUATION = r"\\[!-/:-@\[-^`{-~]"
 _TOKEN = re.compile(
@@ -59,6 +59,29 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         return re.compile("".join(parts), re.ASCII | re.DOTALL)
     except (re.error, OverflowError, RecursionError) as problem:
         raise ValueError(f"it is malformed: {problem}") from None
+
+
+def repeats_repetitions(pattern: str) -> bool:
+    """Whether a group with an endless repetition within is repeated itself, as in `(a+)*`.
+
+    PostgreSQL takes such a pattern in its stride; Python tries all ways to split the text.
+    """
+    endless = [False]
+    last = False
+    for token in _TOKEN.finditer(pattern):
+        text = token.group()
+        if token.lastgroup == "open":
+            endless.append(False)
+        elif token.lastgroup == "close":
+            last = endless.pop()
+            endless[-1] = endless[-1] or last
+        elif token.lastgroup == "quantifier" and text.rstrip("?") not in {"", "{0,1}", "{1}"}:
+            if last:
+                return True
+            endless[-1] = endless[-1] or text[0] in "*+" or ",}" in text
+        if token.lastgroup != "close":
+            last = False
+    return False
 
 
 def _check_bracket(content: str) -> None:
