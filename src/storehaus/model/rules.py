@@ -7,9 +7,19 @@ and no bounds of Decimals and dates. Each rule tests one value, or a whole colum
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Context, Decimal, InvalidOperation
+from decimal import (
+    Clamped,
+    Context,
+    Decimal,
+    DecimalException,
+    InvalidOperation,
+    Overflow,
+    Rounded,
+    Subnormal,
+    Underflow,
+)
 from functools import partial
-from operator import ge, gt, le, lt
+from operator import attrgetter, ge, gt, le, lt
 from typing import Any
 
 from storehaus.model.pattern import compile_pattern
@@ -24,8 +34,14 @@ _NUMERIC_FRACTION_DIGITS = 16_383
 
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(tzinfo=UTC)
-# Up to so many digits on either side of the point a decimal is within both.
-_FAR = 8_000
+_ZONE = attrgetter("tzinfo")
+# What fits in here unrounded has at most 8,000 digits on either side of the point.
+_SMALL = Context(
+    prec=4_000,
+    Emin=-4_000,
+    Emax=4_000,
+    traps=[Clamped, InvalidOperation, Overflow, Rounded, Subnormal, Underflow],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +93,9 @@ def _bound(name: str, value: Any, column_type: ColumnType) -> Rule:
     unit = {"text": "characters", "bytes": "bytes"}.get(column_type.kind, "items")
     match name:
         case "min_length":
-            return _length(f"must have at least {value} {unit}", partial(le, value))
+            return _length(f"must have at least {value} {unit}", partial(le, value), min)
         case "max_length":
-            return _length(f"must have at most {value} {unit}", partial(ge, value))
+            return _length(f"must have at most {value} {unit}", partial(ge, value), max)
         case "pattern":
             return _each(f"must match {value!r}", compile_pattern(value).search)
         case _:
@@ -89,11 +105,13 @@ def _bound(name: str, value: Any, column_type: ColumnType) -> Rule:
             return _each(f"must be {sign} {value}", partial(test, value))
 
 
-def _length(text: str, fits: Callable[[int], bool]) -> Rule:
+def _length(
+    text: str, fits: Callable[[int], bool], extreme: Callable[[Iterable[int]], int]
+) -> Rule:
     return Rule(
         text,
         lambda value: fits(len(value)),
-        lambda values: all(map(fits, map(len, values))),
+        lambda values: fits(extreme(map(len, values))),
     )
 
 
@@ -164,11 +182,10 @@ def _is_storable_decimal(value: Decimal) -> bool:
 
 def _are_small(values: Sequence[Decimal]) -> bool:
     """Whether all are far from the limits, at C speed; False says nothing."""
-    if not all(map(Decimal.is_finite, values)):
+    try:
+        return all(map(Decimal.is_finite, map(_SMALL.plus, values)))
+    except DecimalException:
         return False
-    exponents = list(map(Decimal.adjusted, values))
-    digits = max(map(len, map(str, values)))
-    return max(exponents) < _FAR and min(exponents) > -_FAR and digits < _FAR
 
 
 def _fits(context: Context, unit: Decimal, value: Decimal) -> bool:
@@ -185,9 +202,9 @@ def _is_instant(value: datetime) -> bool:
 
 
 def _are_instants(values: Sequence[datetime]) -> bool:
-    # Naive and aware times have no order among each other, so the offsets come first.
-    aware = None not in map(datetime.utcoffset, values)
-    return aware and min(values) > _FIRST and max(values) < _LAST
+    if set(map(_ZONE, values)) == {UTC}:
+        return _FIRST not in values and _LAST not in values
+    return all(map(_is_instant, values))
 
 
 _INSTANT = Rule(
