@@ -49,6 +49,7 @@ class StoreHaus:
         self._database = Database()
         self._registry = Registry()
         self._server: EmbeddedPostgres | None = None
+        self._is_opening = False
 
     @classmethod
     def from_config(cls, file: str | Path | None = None) -> Self:
@@ -95,8 +96,10 @@ class StoreHaus:
             ConnectionFailed: When the server cannot be reached or refuses the login.
             StorehausError: When the haus is open already.
         """
-        if self._database.is_open:
+        # A second opening meanwhile would leave a pool and a server that nobody closes.
+        if self._database.is_open or self._is_opening:
             raise StorehausError("the haus is open already")
+        self._is_opening = True
         try:
             self._address = await self._start_server()
             driver = self._make_driver(self._address)
@@ -104,6 +107,8 @@ class StoreHaus:
         except BaseException:
             await self._stop_server()
             raise
+        finally:
+            self._is_opening = False
         self._database.connect(driver)
 
     async def close(self, *, grace_seconds: float = 10.0) -> None:

@@ -1,5 +1,6 @@
 """How the parts of a haus are, each on its own."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 
@@ -53,9 +54,14 @@ async def check_database(driver: Driver) -> ComponentHealth:
     """Ask the server for its version; an unreachable one is a result, not an error."""
     started = time.perf_counter()
     try:
-        rows = await driver.fetch("SHOW server_version", timeout_seconds=_DEADLINE_SECONDS)
+        # The statement's own deadline does not cover the wait for a connection.
+        async with asyncio.timeout(_DEADLINE_SECONDS):
+            rows = await driver.fetch("SHOW server_version")
     except StorehausError as problem:
         return ComponentHealth(ok=False, detail=problem.message, pool=driver.stats())
+    except TimeoutError:
+        detail = f"no answer within {_DEADLINE_SECONDS:g} seconds"
+        return ComponentHealth(ok=False, detail=detail, pool=driver.stats())
     return ComponentHealth(
         ok=True,
         latency_seconds=time.perf_counter() - started,
