@@ -16,7 +16,19 @@ CHARACTERS = "ab1-_. \n\té٣Z]}"
 LITERALS = [*"ab1 é-_", "."]
 CLASSES = [r"\d", r"\w", r"\s", r"\D", r"\W", r"\S"]
 ESCAPES = [r"\.", r"\-", r"\\", r"\]", r"\}"]
-BRACKETS = ["[ab]", "[^a]", r"[\d-]", r"[^\w]", "[a-z1]", r"[\s.]", r"[\]é]", "[-a]", "[^\n]"]
+BRACKETS = [
+    "[ab]",
+    "[^a]",
+    r"[\d-]",
+    r"[^\w]",
+    "[a-z1]",
+    r"[\s.]",
+    r"[\]é]",
+    "[-a]",
+    "[^\n]",
+    "[0-9-]",
+    "[^a-b_-]",
+]
 ATOMS = st.sampled_from([*LITERALS, *CLASSES, *ESCAPES, *BRACKETS, "^", "$"])
 QUANTIFIERS = st.sampled_from(["", "", "*", "+", "?", "*?", "+?", "??", "{2}", "{1,}", "{0,2}?"])
 

@@ -91,7 +91,7 @@ def _check_bracket(content: str) -> None:
         raise ValueError("a bracket is not closed")
     for i, member in enumerate(members):
         if member == "-" and 0 < i < len(members) - 1:
-            _check_range(members[i - 1], members[i + 1], members[i + 2 : i + 3])
+            _check_range(members[i - 1], members[i + 1], after=members[i + 2 :])
         # Python keeps doubled operators for set operations and warns of them.
         if member in "-&|~" and members[i + 1 : i + 2] == [member]:
             raise ValueError(f"{member * 2!r} in a bracket; escape it")
@@ -100,7 +100,7 @@ def _check_bracket(content: str) -> None:
 def _check_range(low: str, high: str, after: list[str]) -> None:
     if (low[-1] in "dws" and low[0] == "\\") or (high[-1] in "dws" and high[0] == "\\"):
         raise ValueError(f"the range {low}-{high} ends with a class")
-    if low == "-" or high == "-" or after == ["-"]:
+    if low == "-" or high == "-" or (after[:1] == ["-"] and after != ["-"]):
         raise ValueError("a hyphen in a bracket stands first or last, or is escaped")
 
 
