@@ -1,5 +1,7 @@
 """The command line without a server: references, errors, exit states."""
 
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +19,8 @@ from storehaus.errors import ConfigurationError, MigrationError, ModelDefinition
 
 HEAD = "from storehaus import Field, Model, field\n"
 ORDER = HEAD + 'class Order(Model, table="orders"):\n    id: Field[int] = field(primary_key=True)\n'
+PRICE = "    price: Field[float]\n"
+TEXT = "    code: Field[str] = field(unique=True)\n"
 ABSTRACT = HEAD + "class Base(Model):\n    id: Field[int] = field(primary_key=True)\n"
 
 WriteModule = Callable[[str], str]
@@ -169,6 +173,51 @@ def test_login_in_a_foreign_error_is_hidden(capsys: pytest.CaptureFixture[str]) 
     written = capsys.readouterr().err
     assert "hush" not in written
     assert written.count("postgresql://***@example.org/x") == 2
+
+
+def test_check_of_good_models(
+    write_module: WriteModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nothing is found the check ends with 0."""
+    assert main(["check", write_module(ORDER)]) == 0
+    assert capsys.readouterr().out == "models: 1, nothing found\n"
+
+
+def test_check_shows_what_it_found(
+    write_module: WriteModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning ends the check with 1, and names model, field, code and what to do."""
+    assert main(["check", write_module(ORDER + PRICE)]) == 1
+    assert re.search(r"^Order\.price: warning SH004: .+\n  → .+", capsys.readouterr().out)
+
+
+def test_check_as_json(write_module: WriteModule, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json the findings are a list of objects."""
+    assert main(["check", write_module(ORDER + PRICE), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is False
+    assert [(each["field"], each["code"]) for each in report["findings"]] == [("price", "SH004")]
+
+
+def test_information_is_no_failure(
+    write_module: WriteModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is only worth knowing is shown, and the check ends with 0."""
+    assert main(["check", write_module(ORDER + TEXT)]) == 0
+    assert "Order.code: info SH018" in capsys.readouterr().out
+
+
+def test_check_leaves_out_what_is_ignored(write_module: WriteModule) -> None:
+    """--ignore leaves out a code."""
+    assert main(["check", write_module(ORDER + PRICE), "--ignore", "SH004"]) == 0
+
+
+def test_check_knows_its_codes(
+    write_module: WriteModule, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--ignore of a code that does not exist is wrong usage."""
+    assert main(["check", write_module(ORDER), "--ignore", "SH999"]) == 2
+    assert "SH999" in capsys.readouterr().err
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

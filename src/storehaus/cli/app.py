@@ -11,6 +11,7 @@ import typer
 from typer.main import get_command
 
 from storehaus._version import __version__
+from storehaus.cli.check import check
 from storehaus.cli.demo.command import demo
 from storehaus.cli.doctor import doctor
 from storehaus.cli.failure import ExitStatus, complain, report_failure
@@ -64,7 +65,7 @@ def _make_app() -> typer.Typer:
         add_completion=False,
     )
     app.callback()(_take_global_options)
-    for command in (demo, doctor, schema, migrate):
+    for command in (demo, doctor, check, schema, migrate):
         app.command()(command)
     return app
 
