@@ -1,7 +1,7 @@
 """`StoreHaus`: where an application begins."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from storehaus.errors import StorehausError
 from storehaus.haus.health import Health, check_database
 from storehaus.haus.registry import Registry
 from storehaus.model import Model
-from storehaus.store import Database, GenericStore
+from storehaus.store import Database, GenericStore, Plugin
 
 if TYPE_CHECKING:
     from storehaus.driver.embedded import EmbeddedPostgres
@@ -39,14 +39,21 @@ class StoreHaus:
 
     Args:
         config: Settings.
+        plugins: See every write of every store, in this order.
         driver_factory: Makes the driver; None is asyncpg. Tests pass their own.
     """
 
-    def __init__(self, config: AppConfig, *, driver_factory: DriverFactory | None = None) -> None:
+    def __init__(
+        self,
+        config: AppConfig,
+        *,
+        plugins: Sequence[Plugin] = (),
+        driver_factory: DriverFactory | None = None,
+    ) -> None:
         self._config = config
         self._address = config.database
         self._make_driver = driver_factory or _asyncpg_driver
-        self._database = Database()
+        self._database = Database(plugins=plugins)
         self._registry = Registry()
         self._server: EmbeddedPostgres | None = None
         self._is_opening = False

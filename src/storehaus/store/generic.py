@@ -125,7 +125,8 @@ class GenericStore(Generic[M]):
         """Store any number of rows by COPY, in one transaction and bounded memory.
 
         Args:
-            rows: Iterable or asynchronous iterable; it is read 10,000 rows at a time.
+            rows: Iterable or asynchronous iterable; at most 50,000 rows of it are held at a
+                time.
             tags: Tags of all of them.
 
         Returns:

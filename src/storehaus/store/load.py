@@ -21,9 +21,14 @@ __all__ = ["load"]
 
 M = TypeVar("M", bound=Model)
 
-# A chunk is what is kept to find a row at fault; a piece is what is checked in one go.
-_CHUNK_ROWS = 10_000
+# A chunk is one COPY, kept until it is through to find a row at fault. At its end the server is
+# waited for, so it is long; but it never holds more than about so many bytes.
+_CHUNK_ROWS = 50_000
+_CHUNK_BYTES = 32 * 1024 * 1024
+# A piece is what is checked in one go: it fits into the processor's cache.
 _PIECE_ROWS = 500
+# Past so many rows plug-ins hear of a load as a whole.
+_REPORTED_ROWS = 10_000
 
 
 async def load(
@@ -36,8 +41,9 @@ async def load(
 ) -> int:
     """Insert all rows in one transaction, chunk by chunk; give their number.
 
-    Hooks and plug-ins see one change per chunk. Where a plug-in needs the stored rows, INSERT
-    stands in for COPY.
+    Hooks see one change per chunk, and so do plug-ins until the commit. After it they are told of
+    each chunk, or, past 10,000 rows, once of all of them without models. Where a plug-in needs the
+    stored rows, INSERT stands in for COPY.
     """
     outcomes: list[Outcome[M]] = []
     count = 0
@@ -47,8 +53,10 @@ async def load(
             chunk = _Chunk(table, change, count)
             outcome = await _load_chunk(database, connection, chunk, hooks)
             count += outcome.count
-            if database.plugins:
-                outcomes.append(outcome)
+            outcomes.append(outcome)
+            if count > _REPORTED_ROWS:
+                whole: Change[M] = Change(table=table.info, operation=Operation.CREATE, tags=tags)
+                outcomes = [Outcome(change=whole, models=None, count=count)]
     for outcome in outcomes:
         for plugin in database.plugins:
             await plugin.after_commit(outcome)
@@ -130,16 +138,31 @@ async def _load_chunk(
 
 
 async def _chunks(rows: Iterable[M] | AsyncIterable[M]) -> AsyncGenerator[list[M]]:
-    if isinstance(rows, AsyncIterable):
-        chunk: list[M] = []
-        async for row in rows:
-            chunk.append(row)
-            if len(chunk) == _CHUNK_ROWS:
+    chunk: list[M] = []
+    size = 0
+    async with aclosing(_gathered(rows)) as pieces:
+        async for piece in pieces:
+            chunk += piece
+            # The last row stands for its piece, and what it looks like for what it takes to send.
+            size += len(piece) * len(repr(piece[-1]))
+            if len(chunk) >= _CHUNK_ROWS or size >= _CHUNK_BYTES:
                 yield chunk
-                chunk = []
-        if chunk:
-            yield chunk
+                chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+async def _gathered(rows: Iterable[M] | AsyncIterable[M]) -> AsyncGenerator[list[M]]:
+    if not isinstance(rows, AsyncIterable):
+        iterator = iter(rows)
+        while taken := list(islice(iterator, _PIECE_ROWS)):
+            yield taken
         return
-    iterator = iter(rows)
-    while taken := list(islice(iterator, _CHUNK_ROWS)):
-        yield taken
+    piece: list[M] = []
+    async for row in rows:
+        piece.append(row)
+        if len(piece) == _PIECE_ROWS:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
