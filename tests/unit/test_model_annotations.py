@@ -56,3 +56,22 @@ def test_unknown_name_is_refused_with_its_field() -> None:
             it: Field[Unknown]  # noqa: F821 - on purpose
 
     assert caught.value.field == "it"
+
+
+def test_annotations_may_arrive_as_a_function() -> None:
+    """As Python 3.14 hands them over (PEP 749)."""
+    body = {"__module__": __name__, "__annotate_func__": lambda _format: {"it": int}}
+    thing = type(Model)("Thing", (Model,), body, table="things")
+
+    assert thing.__table_info__.by_name["it"].type.sql == "bigint"
+
+
+def test_function_of_annotations_that_fails_is_refused() -> None:
+    """A name that is not known where the class is made."""
+
+    def annotate(_format: int) -> dict[str, object]:
+        raise NameError("name 'Unknown' is not defined", name="Unknown")
+
+    body = {"__module__": __name__, "__annotate_func__": annotate}
+    with pytest.raises(ModelDefinitionError, match="Thing.*Unknown"):
+        type(Model)("Thing", (Model,), body, table="things")

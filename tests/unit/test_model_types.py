@@ -145,7 +145,7 @@ def test_annotation_without_type_is_refused(annotation: Any) -> None:
 
 def test_none_in_a_literal_makes_it_nullable() -> None:
     """`Literal["a", None]` is `Literal["a"] | None`."""
-    assert split_optional(Literal["a", None]) == (Literal["a"], True)  # noqa: PYI061
+    assert split_optional(Literal["a", None]) == (Literal["a"], True)  # noqa: PYI061 - both spellings count
 
 
 def test_labels_of_an_enum_are_values_where_they_are_texts() -> None:

@@ -116,7 +116,8 @@ def _references(
     by_name = {(info.schema, info.name): info for info in infos}
     for info in infos:
         for key in info.foreign_keys:
-            target = by_name.get((key.schema or info.schema, key.table))
+            own = by_name.get((key.schema or info.schema, key.table))
+            target = own or by_name.get((key.schema, key.table))
             if target is not None:
                 yield info, key, target
 
