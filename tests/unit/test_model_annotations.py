@@ -73,5 +73,5 @@ def test_function_of_annotations_that_fails_is_refused() -> None:
         raise NameError("name 'Unknown' is not defined", name="Unknown")
 
     body = {"__module__": __name__, "__annotate_func__": annotate}
-    with pytest.raises(ModelDefinitionError, match="Thing.*Unknown"):
+    with pytest.raises(ModelDefinitionError, match=r"Thing.*Unknown"):
         type(Model)("Thing", (Model,), body, table="things")
