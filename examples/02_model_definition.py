@@ -32,11 +32,11 @@ from storehaus import (
     StoreHaus,
     Unique,
     ValidationError,
+    analyse,
     desc,
     field,
     uuid7,
 )
-from storehaus.model.analysis import analyse
 
 
 class Sex(StrEnum):

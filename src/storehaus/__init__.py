@@ -10,6 +10,8 @@ first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from storehaus._version import __version__
 from storehaus.driver import Connection, Driver, PoolStats
 from storehaus.errors import (
@@ -65,8 +67,10 @@ if TYPE_CHECKING:
     from storehaus.config import AppConfig, CacheConfig, DatabaseConfig, SignalConfig, load_config
     from storehaus.haus import ComponentHealth, Health, StoreHaus
     from storehaus.migrations import MigrationReport, schema_sql, sqlalchemy_table
+    from storehaus.model.analysis import Finding, analyse
 
 __all__ = [
+    "UNSET",
     "AppConfig",
     "CacheConfig",
     "CacheError",
@@ -89,6 +93,7 @@ __all__ = [
     "ExclusionViolation",
     "Expression",
     "Field",
+    "Finding",
     "ForeignKey",
     "ForeignKeyViolation",
     "GenericStore",
@@ -132,6 +137,7 @@ __all__ = [
     "Upserted",
     "ValidationError",
     "__version__",
+    "analyse",
     "asc",
     "desc",
     "field",
@@ -146,10 +152,12 @@ _LAZY = {
     "CacheConfig": "storehaus.config",
     "ComponentHealth": "storehaus.haus",
     "DatabaseConfig": "storehaus.config",
+    "Finding": "storehaus.model.analysis",
     "Health": "storehaus.haus",
     "MigrationReport": "storehaus.migrations",
     "SignalConfig": "storehaus.config",
     "StoreHaus": "storehaus.haus",
+    "analyse": "storehaus.model.analysis",
     "load_config": "storehaus.config",
     "schema_sql": "storehaus.migrations",
     "sqlalchemy_table": "storehaus.migrations",
