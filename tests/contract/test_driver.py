@@ -1,0 +1,139 @@
+"""What every driver owes the store, whichever it is."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from fix_haus import driver_of
+from storehaus import Driver, StorehausError, TransactionMisuse
+from storehaus.testing import Call, CountingDriver, FakeDriver
+
+pytestmark = pytest.mark.anyio
+
+
+def answer(call: Call) -> Any:
+    """What a server would say to the statements of this suite."""
+    if call.kind == "execute":
+        return "SELECT 1"
+    return [(1, "a")] if "SELECT" in call.text else []
+
+
+@pytest.fixture(params=["asyncpg", "counting", "fake"])
+async def any_driver(request: pytest.FixtureRequest, tables_url: str) -> AsyncIterator[Driver]:
+    """An open driver of each kind."""
+    drivers: dict[str, Any] = {
+        "asyncpg": lambda: driver_of(tables_url),
+        "counting": lambda: CountingDriver(driver_of(tables_url)),
+        "fake": lambda: FakeDriver(answer),
+    }
+    made: Driver = drivers[request.param]()
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_rows_are_positional(any_driver: Driver) -> None:
+    """Rows have a length, an order and items by position."""
+    (row,) = await any_driver.fetch("SELECT $1::bigint, $2::text", (1, "a"))
+
+    assert (len(row), row[0], tuple(row)) == (2, 1, (1, "a"))
+
+
+async def test_execute_gives_the_tag(any_driver: Driver) -> None:
+    """What the server says that it has done."""
+    async with any_driver.acquire() as connection:
+        assert await connection.execute("SELECT 1") == "SELECT 1"
+
+
+async def test_transaction_is_open_between_begin_and_its_end(any_driver: Driver) -> None:
+    """begin, commit and rollback say where they are; savepoints change nothing of that."""
+    async with any_driver.acquire() as connection:
+        seen = [connection.in_transaction]
+        await connection.begin(isolation="serializable", readonly=True, deferrable=True)
+        await connection.savepoint("one")
+        await connection.rollback_to_savepoint("one")
+        await connection.release_savepoint("one")
+        seen.append(connection.in_transaction)
+        await connection.commit()
+        seen.append(connection.in_transaction)
+        await connection.begin()
+        await connection.rollback()
+        seen.append(connection.in_transaction)
+
+    assert seen == [False, True, False, False]
+
+
+async def test_transactions_do_not_nest(any_driver: Driver) -> None:
+    """A second begin is a mistake; the first one stays open."""
+    async with any_driver.acquire() as connection:
+        await connection.begin()
+        with pytest.raises(TransactionMisuse):
+            await connection.begin()
+        assert connection.in_transaction
+
+
+async def test_rollback_without_transaction_is_nothing(any_driver: Driver) -> None:
+    """Whoever cleans up need not know how far things had come."""
+    async with any_driver.acquire() as connection:
+        await connection.rollback()
+        assert not connection.in_transaction
+
+
+async def test_transaction_left_open_is_rolled_back(any_driver: Driver) -> None:
+    """On return, whether or not anybody said so."""
+    async with any_driver.acquire() as connection:
+        await connection.begin()
+    async with any_driver.acquire() as connection:
+        assert not connection.in_transaction
+
+
+async def test_copy_reads_its_rows_lazily(any_driver: Driver) -> None:
+    """Any iterable of rows will do; their number comes back."""
+    async with any_driver.acquire() as connection:
+        await connection.begin()
+        rows = ((f"contract {i}", "v") for i in range(3))
+        assert await connection.copy_in("labels", ["key", "value"], rows) == 3
+
+
+async def test_error_of_the_rows_comes_out_of_copy(any_driver: Driver) -> None:
+    """An error of ours that reading the rows raises is not taken for the server's."""
+
+    class OwnError(StorehausError):
+        pass
+
+    def rows() -> Any:
+        yield ("contract", "v")
+        raise OwnError("row 1")
+
+    async with any_driver.acquire() as connection:
+        await connection.begin()
+        with pytest.raises(OwnError, match="row 1"):
+            await connection.copy_in("labels", ["key", "value"], rows())
+
+
+async def test_server_has_a_version(any_driver: Driver) -> None:
+    """A whole number, at least the oldest that is supported."""
+    async with any_driver.acquire() as connection:
+        assert connection.server_version >= 15
+
+
+async def test_stats_count_statements(any_driver: Driver) -> None:
+    """Every statement counts."""
+    before = any_driver.stats().statements
+    await any_driver.fetch("SELECT 1::bigint, 'a'")
+    await any_driver.fetch("SELECT 1::bigint, 'a'")
+
+    assert any_driver.stats().statements - before == 2
+
+
+async def test_closed_driver_refuses(any_driver: Driver) -> None:
+    """After close there is a typed error, and closing again does no harm."""
+    await any_driver.close()
+    await any_driver.close()
+
+    with pytest.raises(StorehausError):
+        await any_driver.fetch("SELECT 1")
+    with pytest.raises(StorehausError):
+        async with any_driver.acquire():
+            pass
