@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
+from importlib import import_module
 from typing import Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
@@ -321,6 +322,14 @@ async def witness(tables_url: str) -> AsyncIterator["RawConnection[asyncpg.Recor
         yield connection
     finally:
         await connection.close()
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Loads in chunks of 1,000 rows, so that a few thousand are several."""
+    # By its module, since the package gives the function of this name.
+    monkeypatch.setattr(import_module("storehaus.store.load"), "_CHUNK_ROWS", 1_000)
+    return 1_000
 
 
 @pytest.fixture

@@ -121,7 +121,9 @@ async def cancel_everywhere(
     pytest.fail(f"more than {STEPS_AT_MOST} awaits")
 
 
-async def test_cancelled_source_of_a_load_leaves_nothing(tables_url: str, witness: Any) -> None:
+async def test_cancelled_source_of_a_load_leaves_nothing(
+    tables_url: str, witness: Any, small_chunks: int
+) -> None:
     """A load that is cancelled while it waits for its source rolls back and closes the source."""
     driver = driver_of(tables_url, max_connections=1)
     await driver.open()
@@ -129,7 +131,7 @@ async def test_cancelled_source_of_a_load_leaves_nothing(tables_url: str, witnes
 
     async def drafts() -> Any:
         try:
-            for i in range(10_000):
+            for i in range(2_000):
                 yield Draft(id=i, text="x")
             waiting.set()
             await asyncio.Event().wait()

@@ -158,14 +158,14 @@ async def test_transaction_whose_commit_is_cut_is_unknown(
 
 
 async def test_load_that_is_cut_leaves_nothing(
-    driver: AsyncpgDriver, proxy: Proxy, witness: Any
+    driver: AsyncpgDriver, proxy: Proxy, witness: Any, small_chunks: int
 ) -> None:
     """However many chunks had been sent."""
     store = GenericStore(Database(driver), Draft)
 
     def drafts() -> Any:
-        for i in range(30_000):
-            if i == 25_000:
+        for i in range(3_000):
+            if i == 2_500:
                 proxy.cut()
             yield Draft(id=i, text="x")
 

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from fix_haus import Airport, Gadget, Label, Wallet, airport, config_of
+from fix_haus import Airport, Gadget, Label, Recorder, Wallet, airport, config_of
 from storehaus import (
     ConfigurationError,
     ConnectionFailed,
@@ -331,6 +331,16 @@ async def test_connection_leaves_no_state(tables_url: str, witness: Any) -> None
             assert not connection.in_transaction
         assert await haus.store(Label).count() == 0
         assert await witness.fetchval("SELECT pg_try_advisory_lock(77)")
+
+
+async def test_plugins_of_a_haus_see_every_store(tables_url: str, witness: Any) -> None:
+    """What is given to the haus is shown the writes of all of its stores."""
+    plugin = Recorder()
+    async with StoreHaus(config_of(tables_url), plugins=[plugin]) as haus:
+        await haus.store(Label).create(Label(key="k", value=""))
+        await haus.store(Airports).create(airport(1))
+
+    assert [each.change.table.name for each in plugin.outcomes] == ["labels", "airports"]
 
 
 async def test_health_of_a_working_database(haus: StoreHaus) -> None:

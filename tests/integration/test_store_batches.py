@@ -220,13 +220,13 @@ async def test_rows_of_mixed_shapes_are_one_batch(haus: StoreHaus) -> None:
     assert await store.count() == 0
 
 
-async def test_failing_source_loads_nothing(haus: StoreHaus) -> None:
+async def test_failing_source_loads_nothing(haus: StoreHaus, small_chunks: int) -> None:
     """An exception of the iterable comes out as it is, and takes back what was sent."""
     store = haus.store(Label)
 
     def rows() -> Any:
-        for i in range(25_000):
-            if i == 20_001:
+        for i in range(3_000):
+            if i == 2_501:
                 raise RuntimeError("out of paper")
             yield Label(key=str(i), value="")
 
@@ -235,25 +235,25 @@ async def test_failing_source_loads_nothing(haus: StoreHaus) -> None:
     assert await store.count() == 0
 
 
-async def test_asynchronous_source_is_loaded(haus: StoreHaus) -> None:
+async def test_asynchronous_source_is_loaded(haus: StoreHaus, small_chunks: int) -> None:
     """Load takes asynchronous iterables, counts, and closes them when a row is bad."""
     store = haus.store(Label)
     closed = []
 
     async def rows(last: Any) -> AsyncIterator[Label]:
         try:
-            for i in range(20_500):
+            for i in range(2_500):
                 yield Label(key=str(i), value="")
             yield Label(key="last", value=last)
         finally:
             closed.append(last)
 
-    assert await store.load(rows("x"), tags=["t"]) == 20_501
+    assert await store.load(rows("x"), tags=["t"]) == 2_501
     assert (await store.get("last")).__tags__ == ["t"]
     await store.delete_where(Label.value.is_not_null())
     with pytest.raises(ValidationError) as caught:
         await store.load(rows(5))
-    assert caught.value.row_index == 20_500
+    assert caught.value.row_index == 2_500
     assert await store.count() == 0
     assert closed == ["x", 5]
 
@@ -334,11 +334,13 @@ async def test_verb_takes_one_round_trip(
     assert [call.kind for call in driver.calls] == calls
 
 
-async def test_load_takes_a_transaction_and_a_copy(driver: CountingDriver) -> None:
+async def test_load_takes_a_transaction_and_a_copy(
+    driver: CountingDriver, small_chunks: int
+) -> None:
     """One COPY a chunk, kept apart by savepoints."""
     store = GenericStore(Database(driver), Label)
 
-    await store.load(Label(key=str(i), value="") for i in range(20_001))
+    await store.load(Label(key=str(i), value="") for i in range(2_001))
 
     copies = ["savepoint", "copy_in", "release_savepoint"]
     assert [call.kind for call in driver.calls] == ["begin", *copies * 3, "commit"]

@@ -343,26 +343,44 @@ async def test_refused_row_is_told_to_nobody(driver: CountingDriver) -> None:
     assert plugin.stages == ["before", "before"]
 
 
-async def test_load_shows_its_rows_to_those_who_need_them(driver: CountingDriver) -> None:
+async def test_load_shows_its_rows_to_those_who_need_them(
+    driver: CountingDriver, small_chunks: int
+) -> None:
     """With needs_rows a load inserts with RETURNING; ids made by the server are known then."""
     plugin = Recorder(needs_rows=True)
     store = GenericStore(Database(driver, [plugin]), Ticket)
 
-    assert await store.load(Ticket(title=str(i)) for i in range(25_000)) == 25_000
+    assert await store.load(Ticket(title=str(i)) for i in range(2_500)) == 2_500
 
+    assert [outcome.count for outcome in plugin.outcomes] == [1_000, 1_000, 500]
     seen = [each.title for outcome in plugin.outcomes for each in outcome.models or ()]
-    assert sorted(seen, key=int) == [str(i) for i in range(25_000)]
+    assert sorted(seen, key=int) == [str(i) for i in range(2_500)]
     assert all(each.id > 0 for outcome in plugin.outcomes for each in outcome.models or ())
     assert "copy_in" not in driver.counts
 
 
-async def test_load_by_insert_names_the_row(driver: CountingDriver) -> None:
+@pytest.mark.parametrize("needs_rows", [True, False])
+async def test_large_load_is_told_as_a_whole(
+    driver: CountingDriver, small_chunks: int, *, needs_rows: bool
+) -> None:
+    """Past 10,000 rows a commit is one outcome without models, so that memory stays bounded."""
+    plugin = Recorder(in_transaction=True, needs_rows=needs_rows)
+    store = GenericStore(Database(driver, [plugin]), Label)
+
+    await store.load((Label(key=str(i), value="") for i in range(10_500)), tags=["t"])
+
+    (outcome,) = plugin.outcomes
+    assert (outcome.count, outcome.models, outcome.change.tags) == (10_500, None, ["t"])
+    assert plugin.stages.count("before") == plugin.stages.count("after") == 11
+
+
+async def test_load_by_insert_names_the_row(driver: CountingDriver, small_chunks: int) -> None:
     """The index counts from the start of all rows, in later chunks too, by either way."""
     for plugins in ([], [Recorder(needs_rows=True)]):
         store = GenericStore(Database(driver, plugins), Label)
 
         def rows(last: Any) -> Any:
-            yield from (Label(key=str(i), value="") for i in range(20_003))
+            yield from (Label(key=str(i), value="") for i in range(2_003))
             yield Label(key=last, value="")
 
         with pytest.raises(ValidationError) as refused:
@@ -370,7 +388,7 @@ async def test_load_by_insert_names_the_row(driver: CountingDriver) -> None:
         with pytest.raises(UniqueViolation) as caught:
             await store.load(rows("17"))
 
-        assert (refused.value.row_index, caught.value.row_index) == (20_003, 20_003)
+        assert (refused.value.row_index, caught.value.row_index) == (2_003, 2_003)
         assert await store.count() == 0
 
 

@@ -98,10 +98,10 @@ def storable(text: Any) -> bool:
 DOORS: dict[str, Callable[[GenericStore[Label], Label], Awaitable[Any]]] = {
     "create": lambda s, row: s.create(row),
     "create_many": lambda s, row: s.create_many([row]),
-    "create_many of two": lambda s, row: s.create_many([Label(key="\x01other", value=""), row]),
+    "create_many of two": lambda s, row: s.create_many([Label(key="\x01other", value="\x01"), row]),
     "load": lambda s, row: s.load([row]),
     "upsert": lambda s, row: s.upsert(row),
-    "upsert_many": lambda s, row: s.upsert_many([Label(key="\x01other", value=""), row]),
+    "upsert_many": lambda s, row: s.upsert_many([Label(key="\x01other", value="\x01"), row]),
 }
 
 
