@@ -136,6 +136,7 @@ class Account(Model, table="accounts"):
     email: Field[str] = field(update=False)
     last_login: Field[datetime | None] = field(create=False, default=None)
     credit: Field[int] = field(readonly=True, default=5)
+    token: Field[UUID] = field(readonly=True, default_factory=uuid7)
 
 
 class Keyword(Model, table="order"):

@@ -76,7 +76,7 @@ async def test_killed_statement_tells_the_servers_reason(
     running = asyncio.create_task(driver.fetch("SELECT pg_sleep(60)"))
     kill = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'"
+        "WHERE datname = current_database() AND wait_event = 'PgSleep'"
     )
 
     async def is_killed() -> bool:

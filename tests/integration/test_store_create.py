@@ -143,6 +143,17 @@ async def test_fields_not_given_on_create_take_their_default(haus: StoreHaus, do
     assert (stored.email, stored.last_login, stored.credit) == ("a@b", None, 5)
 
 
+@pytest.mark.parametrize("door", ["create", "create_many", "load", "upsert"])
+async def test_fields_not_given_on_create_are_made_anew(haus: StoreHaus, door: str) -> None:
+    """A default that only Python can make is made by the store, not taken from the caller."""
+    given = Account(id=1, email="a@b", token=UUID(int=7))
+
+    stored = await through(haus.store(Account), door, given)
+
+    assert stored.token > UUID(int=7)
+    assert given.token == UUID(int=7)
+
+
 async def test_custom_flag_starts_active(haus: StoreHaus) -> None:
     """The flag is the store's, even where it is a field of the model."""
     stored = await haus.store(Article).create(Article(slug="a", visible=False))

@@ -240,7 +240,13 @@ class StoreHaus:
             await asyncio.shield(server.stop())
 
 
+# The server enforces `statement_timeout_seconds` and says so. The client gives up later, and only
+# when no answer comes: after that nobody knows whether a write happened.
+_ANSWER_SECONDS = 1.0
+
+
 def _asyncpg_driver(config: DatabaseConfig) -> Driver:
+    limit = config.statement_timeout_seconds
     return AsyncpgDriver(
         config.connect_arguments(),
         min_connections=config.min_connections,
@@ -248,6 +254,6 @@ def _asyncpg_driver(config: DatabaseConfig) -> Driver:
         connection_timeout_seconds=config.connection_timeout_seconds,
         idle_timeout_seconds=config.idle_timeout_seconds,
         max_lifetime_seconds=config.max_lifetime_seconds,
-        statement_timeout_seconds=config.statement_timeout_seconds,
+        statement_timeout_seconds=None if limit is None else limit + _ANSWER_SECONDS,
         prepared_statements=config.prepared_statements,
     )

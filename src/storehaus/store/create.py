@@ -44,7 +44,7 @@ class Create(Generic[M]):
 
     def compile(self) -> Sequence[StatementBatch]:
         """Check the models, group them by the columns they send, cut the groups into chunks."""
-        models = self.change.models or []
+        models = self._table.completed(self.change.models or [])
         tags = checked_tags(self._table.info, self.change.tags) or []
         if len(models) == 1:
             self._batches = [self._single(models, tags)]
@@ -72,7 +72,7 @@ class Create(Generic[M]):
                 models[place - self._first] = model
         return Outcome(change=self.change, models=models, count=len(models))
 
-    def _single(self, models: list[M], tags: list[str]) -> StatementBatch:
+    def _single(self, models: Sequence[M], tags: list[str]) -> StatementBatch:
         table = self._table
         shape = table.insert_shape(models[0])
         text = table.text(insert_one, shape)
@@ -86,7 +86,7 @@ class Create(Generic[M]):
         )
 
     def _group(
-        self, models: list[M], tags: list[str], shape: Shape, indexes: Sequence[int]
+        self, models: Sequence[M], tags: list[str], shape: Shape, indexes: Sequence[int]
     ) -> list[StatementBatch]:
         table = self._table
         text = table.text(insert_many, shape)

@@ -81,13 +81,13 @@ class _Chunk:
 
     def compile(self) -> list[Batch]:
         """Check the models; neighbours that send the same columns travel together."""
-        models: list[Any] = self.change.models or []
+        models = self.table.completed(self.change.models or [])
         tags = checked_tags(self.table.info, self.change.tags) or []
         runs = groupby(range(len(models)), key=lambda i: self.table.insert_shape(models[i]))
         return [self._batch(models, tags, shape, list(places)) for shape, places in runs]
 
     def _batch(
-        self, models: list[Any], tags: list[str], shape: Shape, places: Sequence[int]
+        self, models: Sequence[Any], tags: list[str], shape: Shape, places: Sequence[int]
     ) -> CopyBatch:
         indexes = range(self.first + places[0], self.first + places[-1] + 1)
         chosen = models if len(places) == len(models) else models[places[0] : places[-1] + 1]

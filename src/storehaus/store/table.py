@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from storehaus.model import Model, TableInfo
+import msgspec
+
+from storehaus.model import ColumnInfo, Model, TableInfo
 from storehaus.model.validation import Validator
 from storehaus.sql.array_literal import array_literal
 from storehaus.sql.rows import select_all, select_by_key, select_by_keys
@@ -35,10 +37,25 @@ class Table(Generic[M]):
         self.info = info
         self.key = Key(info)
         self.reader: RowReader[M] = RowReader(info)
-        self.insert_shape = shapes([column for column in info.columns if column.insertable])
+        # PostgreSQL has no DEFAULT for what a function of Python makes, so the store sends it.
+        self._made = [column for column in info.columns if _is_made(column)]
+        sent = [column for column in info.columns if column.insertable or column in self._made]
+        self.insert_shape = shapes(sent)
         self.update_shape = shapes([column for column in info.columns if column.updatable])
         self._validators: dict[Shape, Validator] = {}
         self._texts: dict[Any, str] = {}
+
+    def completed(self, models: Sequence[M]) -> Sequence[M]:
+        """Give models with new defaults in the fields that callers may not set on create."""
+        if not self._made:
+            return models
+        return [self._complete(model) for model in models]
+
+    def _complete(self, model: M) -> M:
+        if type(model) is not self.info.model:
+            return model  # validation says what is wrong with it
+        made = {c.name: c.default_factory() for c in self._made if c.default_factory}
+        return msgspec.structs.replace(model, **made)
 
     @cached_property
     def select_all(self) -> str:
@@ -114,3 +131,9 @@ def _size(columns: Sequence[Sequence[Any]]) -> int:
 def _sized(values: Sequence[Any]) -> bool:
     first = next((value for value in values if value is not None), None)
     return isinstance(first, str | bytes)
+
+
+def _is_made(column: ColumnInfo) -> bool:
+    managed = column.system or column.identity or column.version or column.soft_delete
+    by_function = column.default_factory is not None and column.default_sql is None
+    return by_function and not column.insertable and not managed

@@ -57,7 +57,7 @@ class Upsert(Generic[M]):
 
     def compile(self) -> Sequence[StatementBatch]:
         """Check the models; two for the same row are refused."""
-        models = self.change.models or []
+        models = self._table.completed(self.change.models or [])
         tags = checked_tags(self._table.info, self.change.tags)
         groups = grouped(models, self._table.insert_shape)
         batches: list[StatementBatch] = []
@@ -94,7 +94,7 @@ class Upsert(Generic[M]):
         return Outcome(change=self.change, models=models, count=count, inserted=inserted)
 
     def _columns(
-        self, models: list[M], shape: Shape, indexes: Sequence[int]
+        self, models: Sequence[M], shape: Shape, indexes: Sequence[int]
     ) -> list[Sequence[Any]]:
         validator = self._table.validator(shape)
         if self._numbered or len(models) > 1:
@@ -117,7 +117,7 @@ class Upsert(Generic[M]):
 
     def _group(
         self,
-        models: list[M],
+        models: Sequence[M],
         tags: list[str] | None,
         shape: Shape,
         indexes: Sequence[int],
