@@ -18,7 +18,15 @@ from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
 from storehaus.store.violations import explain
 
-__all__ = ["Batch", "CopyBatch", "StatementBatch", "run_alone", "run_within"]
+__all__ = [
+    "Batch",
+    "CopyBatch",
+    "StatementBatch",
+    "always",
+    "over_arrays",
+    "run_alone",
+    "run_within",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +74,28 @@ class StatementBatch(Batch):
         """Send them."""
         statement = self.statement(low, high)
         return await connection.fetch(statement.text, statement.params)
+
+
+def always(statement: Statement) -> Callable[[int, int], Statement]:
+    """Make the `statement` of a write that is no batch."""
+    return lambda _low, _high: statement
+
+
+def over_arrays(
+    text: str, columns: Sequence[Sequence[Any]], *rest: Any
+) -> Callable[[int, int], Statement]:
+    """Make the `statement` of a batch.
+
+    Args:
+        text: SQL whose first parameters are one array per column.
+        columns: Values in wire form, column by column.
+        *rest: Further parameters, the same for any part of the batch.
+    """
+
+    def statement(low: int, high: int) -> Statement:
+        return Statement(text, (*(values[low:high] for values in columns), *rest))
+
+    return statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

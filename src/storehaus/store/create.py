@@ -9,7 +9,7 @@ from storehaus.errors import DatabaseError
 from storehaus.model import Model
 from storehaus.sql.insert import insert_many, insert_one
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import StatementBatch
+from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
 from storehaus.store.pipeline import Fetch
 from storehaus.store.shape import Shape
@@ -82,7 +82,7 @@ class Create(Generic[M]):
             info=table.info,
             indexes=None if place is None else (place,),
             values=partial(field_values, models, (0,)),
-            statement=lambda _low, _high: statement,
+            statement=always(statement),
         )
 
     def _group(

@@ -1,7 +1,6 @@
 """delete, delete_many, purge and delete_where."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
@@ -10,7 +9,7 @@ from storehaus.sql.binder import Binder
 from storehaus.sql.delete import delete_by_key, delete_many, delete_where, purge_one
 from storehaus.sql.select import compile_filter
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import StatementBatch
+from storehaus.store.batch import StatementBatch, always, over_arrays
 from storehaus.store.change import Change, Outcome
 from storehaus.store.key import in_lock_order
 from storehaus.store.pipeline import Fetch
@@ -54,7 +53,7 @@ class Delete(Generic[M]):
             text = delete_by_key(info, versioned=bool(version))
             marked = () if info.soft_delete is None else (tags,)
             statement = Statement(text, (*key, *version, *marked))
-        return [StatementBatch(info=info, statement=lambda _low, _high: statement)]
+        return [StatementBatch(info=info, statement=always(statement))]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the row as it was; a missing one is no error, one of another version is."""
@@ -103,7 +102,7 @@ class DeleteMany(Generic[M]):
             StatementBatch(
                 info=info,
                 indexes=indexes[low:high],
-                statement=partial(_slice, text, [values[low:high] for values in arrays], marked),
+                statement=over_arrays(text, [values[low:high] for values in arrays], *marked),
             )
             for low, high in chunks
         ]
@@ -145,7 +144,7 @@ class DeleteWhere(Generic[M]):
         if info.soft_delete is not None:
             binder.write(tags)
         statement = binder.statement(delete_where(info, where, len(binder.params)))
-        return [StatementBatch(info=info, statement=lambda _low, _high: statement)]
+        return [StatementBatch(info=info, statement=always(statement))]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the rows as they were."""
@@ -157,9 +156,3 @@ class DeleteWhere(Generic[M]):
 
 def _delete_many(info: TableInfo, _shape: Shape) -> str:
     return delete_many(info)
-
-
-def _slice(
-    text: str, columns: Sequence[Sequence[Any]], marked: tuple[Any, ...], low: int, high: int
-) -> Statement:
-    return Statement(text, (*(values[low:high] for values in columns), *marked))

@@ -13,7 +13,7 @@ from storehaus.sql.binder import Binder
 from storehaus.sql.select import compile_filter, has_filter
 from storehaus.sql.statement import Statement
 from storehaus.sql.update import assignments, restore_one, update_by_key, update_where
-from storehaus.store.batch import StatementBatch
+from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
 from storehaus.store.pipeline import Fetch
 from storehaus.store.table import Table
@@ -57,7 +57,7 @@ class Patch(Generic[M]):
             StatementBatch(
                 info=info,
                 values=partial(_changed_values, self.change),
-                statement=lambda _low, _high: statement,
+                statement=always(statement),
             )
         ]
 
@@ -96,7 +96,7 @@ class Restore(Generic[M]):
         key = self._table.key.params(record_id)
         tags = checked_tags(info, self.change.tags)
         statement = Statement(restore_one(info, len(key) + 1), (*key, tags))
-        return [StatementBatch(info=info, statement=lambda _low, _high: statement)]
+        return [StatementBatch(info=info, statement=always(statement))]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the row that is active again."""
@@ -136,7 +136,7 @@ class UpdateWhere(Generic[M]):
         changes = _set_list(self._table, self.change, binder)
         where = compile_filter(info, query, binder)
         statement = binder.statement(update_where(info, changes, where))
-        return [StatementBatch(info=info, statement=lambda _low, _high: statement)]
+        return [StatementBatch(info=info, statement=always(statement))]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the rows that were changed."""

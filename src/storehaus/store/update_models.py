@@ -17,7 +17,7 @@ from storehaus.errors import (
 from storehaus.model import Model
 from storehaus.sql.statement import Statement
 from storehaus.sql.update import assignments, update_by_key, update_many
-from storehaus.store.batch import StatementBatch
+from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values
 from storehaus.store.duplicates import refuse_duplicates
@@ -167,7 +167,7 @@ class UpdateModels(Generic[M]):
             info=info,
             indexes=(0,) if self._numbered else None,
             values=partial(field_values, models, (0,)),
-            statement=lambda _low, _high: statement,
+            statement=always(statement),
         )
 
     def _group(

@@ -13,7 +13,7 @@ from storehaus.sql.conditions import render_literal_condition
 from storehaus.sql.identifiers import quote_identifier
 from storehaus.sql.insert import Conflict, upsert_many, upsert_one
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import StatementBatch
+from storehaus.store.batch import StatementBatch, always, over_arrays
 from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values, grouped
 from storehaus.store.database import Database
@@ -132,7 +132,7 @@ class Upsert(Generic[M]):
                     info=table.info,
                     indexes=(0,) if self._numbered else None,
                     values=partial(field_values, models, indexes),
-                    statement=lambda _low, _high: single,
+                    statement=always(single),
                 )
             ]
         text = table.text(upsert_many, shape, conflict=self._conflict)
@@ -146,7 +146,7 @@ class Upsert(Generic[M]):
                 info=table.info,
                 indexes=places[low:high],
                 values=partial(field_values, models, places[low:high]),
-                statement=partial(_slice, text, [values[low:high] for values in parameters], tags),
+                statement=over_arrays(text, [values[low:high] for values in parameters], tags),
             )
             for low, high in table.chunks(parameters, len(indexes))
         ]
@@ -241,9 +241,3 @@ def _index(info: TableInfo, target: tuple[ColumnInfo, ...]) -> IndexInfo | None:
 def _refused(info: TableInfo, reason: str, field: str | None = None) -> QueryError:
     name = info.model.__name__
     return QueryError(f"upsert of {name}: {reason}", model=name, field=field)
-
-
-def _slice(
-    text: str, columns: Sequence[Sequence[Any]], tags: list[str] | None, low: int, high: int
-) -> Statement:
-    return Statement(text, (*(values[low:high] for values in columns), tags))
