@@ -76,7 +76,7 @@ class StorehausError(Exception):
     """
 
     _fields: ClassVar[tuple[str, ...]] = ()
-    is_transient: ClassVar[bool] = False
+    is_transient: bool = False
     """Whether the same call may succeed when it is made again."""
 
     def __init__(self, message: str = "", **details: Any) -> None:
@@ -256,6 +256,11 @@ class ConnectionFailed(DatabaseError):
     _fields = ("sqlstate", "sent")
     sent: bool | None
     is_transient = True
+
+    def __init__(self, message: str = "", **details: Any) -> None:
+        super().__init__(message, **details)
+        # Class 28 is a refused login, 3D000 a database that does not exist: neither goes away.
+        self.is_transient = not (self.sqlstate or "").startswith(("28", "3D"))
 
 
 class CommitUnknown(DatabaseError):

@@ -164,12 +164,13 @@ async def test_closed_haus_says_so() -> None:
         store.list_all,
         lambda: store.create(airport(1)),
         lambda: store.load([airport(1)]),
-        haus.health,
         lambda: haus.auto_migrate(Airport),
         lambda: haus.connection().__aenter__(),
     ):
         with pytest.raises(StorehausError, match="not open"):
             await attempt()
+    health = await haus.health()
+    assert (health.ok, health.database.detail) == (False, "the haus is not open")
     await haus.close()
     assert "secret" not in repr(haus)
     assert repr(haus) == "<StoreHaus closed, stores: airports>"

@@ -140,3 +140,10 @@ def test_message_is_the_sentence(argument: Any) -> None:
     """`message` is what the error was raised with."""
     assert StorehausError(argument).message == argument
     assert StorehausError().message == ""
+
+
+def test_refused_login_does_not_go_away() -> None:
+    """A connection may come back; a wrong password and a missing database do not."""
+    assert ConnectionFailed("gone", sqlstate="57P01").is_transient
+    assert not ConnectionFailed("no such user", sqlstate="28000").is_transient
+    assert not ConnectionFailed("no such database", sqlstate="3D000").is_transient

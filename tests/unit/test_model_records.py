@@ -235,9 +235,17 @@ def test_default_of_a_field_is_the_columns_too(annotation: Any, spec: Any, sql: 
 
 
 def test_condition_check_knows_its_fields() -> None:
-    """SQL does not say."""
+    """Those whose columns the SQL names, outside of its texts."""
     (check,) = INFO.checks[-1:]
-    assert (check.name, check.fields) == ("named", ())
+    assert (check.name, check.fields) == ("named", ("name",))
+
+    class Thing(Model, table="things", indexes=(Check("a <> 'b' OR c IS NULL"),)):
+        a: Field[str]
+        b: Field[str]
+        see: Field[str | None] = field(default=None, column="c")
+
+    (check,) = Thing.__table_info__.checks
+    assert (check.name, check.fields) == ("things_check", ("a", "see"))
 
 
 def test_names_of_orderings_are_looked_up() -> None:

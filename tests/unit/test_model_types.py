@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from storehaus.errors import ModelDefinitionError
 from storehaus.model import ColumnType, Field, Integer, Model, Numeric, SmallInt, field
 from storehaus.model.types import UnmappedTypeError, column_type, split_optional
 
@@ -163,7 +164,7 @@ def test_items_of_an_array_may_be_null_only_where_they_say_so() -> None:
 @pytest.mark.parametrize(("precision", "scale"), [(0, 0), (1001, 0), (2, 3), (5, -1)])
 def test_size_of_a_numeric_is_checked(precision: int, scale: int) -> None:
     """Precision 1 … 1000, scale 0 … precision."""
-    with pytest.raises(ValueError, match=r"precision|scale"):
+    with pytest.raises(ModelDefinitionError, match=r"precision|scale"):
         Numeric(precision, scale)
 
 

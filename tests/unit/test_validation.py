@@ -281,9 +281,9 @@ def test_instance_of_another_class_is_refused() -> None:
         text: Field[str]
 
     for wrong in (Other(text="a"), {"text": "a"}, None):
-        with pytest.raises(ValidationError, match="expected a Thing"):
+        with pytest.raises(ValidationError, match="expected an instance of Thing"):
             VALIDATOR.row(wrong)
-        with pytest.raises(ValidationError, match="expected a Thing") as caught:
+        with pytest.raises(ValidationError, match="expected an instance of Thing") as caught:
             VALIDATOR.columns([Thing(), wrong])
         assert caught.value.row_index == 1
 

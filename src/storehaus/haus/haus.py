@@ -11,7 +11,7 @@ from storehaus.config import AppConfig, DatabaseConfig
 from storehaus.driver import Connection, Driver
 from storehaus.driver.asyncpg_driver import AsyncpgDriver
 from storehaus.errors import StorehausError
-from storehaus.haus.health import Health, check_database
+from storehaus.haus.health import ComponentHealth, Health, check_database
 from storehaus.haus.registry import Registry
 from storehaus.model import Model
 from storehaus.store import Database, GenericStore, Plugin
@@ -221,6 +221,8 @@ class StoreHaus:
 
     async def health(self) -> Health:
         """Check every component on its own; a broken one is a result, not an error."""
+        if not self._database.is_open:
+            return Health(database=ComponentHealth(ok=False, detail="the haus is not open"))
         return Health(database=await check_database(self._database.driver))
 
     async def _start_server(self) -> DatabaseConfig:

@@ -27,7 +27,9 @@ class Registry:
 
         Raises:
             StoreAlreadyRegistered: When another one has the name.
+            TypeError: When it is no store, or the name no text.
         """
+        _check_pair(name, store)
         if self._stores.setdefault(name, store) is not store:
             raise _taken(name)
 
@@ -81,6 +83,11 @@ class Registry:
         if type(existing) is not store_class or existing.model is not model:
             raise _taken(name)
         return existing
+
+
+def _check_pair(name: object, store: object) -> None:
+    if not isinstance(name, str) or not isinstance(store, GenericStore):
+        raise TypeError("what is registered is a GenericStore, under a name")
 
 
 def _taken(name: str) -> StoreAlreadyRegistered:

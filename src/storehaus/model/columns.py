@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from storehaus.errors import ModelDefinitionError, ValidationError
@@ -83,7 +84,7 @@ def _column(
         sql = "true"
     return ColumnInfo(
         name=declared.name,
-        column=spec.column or declared.name,
+        column=declared.name if spec.column is None else spec.column,
         type=mapped,
         nullable=nullable,
         position=position,
@@ -117,12 +118,14 @@ def _exact_bounds(bounds: Bounds, mapped: ColumnType) -> Bounds:
 
 def _problems(declared: DeclaredField, mapped: ColumnType, *, nullable: bool) -> Iterator[str]:
     spec = declared.spec
-    name_problem = identifier_problem(spec.column or declared.name)
+    name_problem = identifier_problem(declared.name if spec.column is None else spec.column)
     if name_problem:
         yield name_problem
     if spec.column is not None and spec.column in SYSTEM_FIELDS:
         yield "this column name is taken by StoreHaus"
-    if spec.renamed_from is not None and identifier_problem(spec.renamed_from):
+    if spec.renamed_from is not None and (
+        identifier_problem(spec.renamed_from) or spec.renamed_from == (spec.column or declared.name)
+    ):
         yield "renamed_from is the earlier name of the column"
     for name in ("comment", "server_default"):
         problem = text_problem(getattr(spec, name))
@@ -215,6 +218,8 @@ def _check_bounds(model: str, column: ColumnInfo) -> None:
         bound = getattr(column.bounds, name)
         if bound is None:
             continue
+        if isinstance(bound, float) and not isfinite(bound):
+            raise refuse(model, column.name, f"{name} is a finite number")
         try:
             check_value(model, column, bound, bounds=False)
         except ValidationError as problem:

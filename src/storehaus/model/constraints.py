@@ -78,12 +78,13 @@ class Check(Constraint):
 
     Args:
         condition: SQL over database names, or a condition.
-        name: Name in the database; a row that breaks the rule is reported with it.
+        name: Name in the database, with which a row that breaks the rule is reported; None makes
+            `table_check`.
     """
 
     __slots__ = ("condition", "name")
 
-    def __init__(self, condition: str | Condition, *, name: str) -> None:
+    def __init__(self, condition: str | Condition, *, name: str | None = None) -> None:
         self.condition = condition
         self.name = name
 

@@ -1,5 +1,6 @@
 """From declared constraints, which name fields, to records, which name columns."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
@@ -16,6 +17,11 @@ __all__ = ["Resolver"]
 _METHODS = {"btree", "hash", "gin", "gist", "spgist", "brin"}
 _SORTED_METHODS = {"btree"}
 _OPERATOR = frozenset("+-*/<>=~!@#%^&|`?")
+
+
+# What is left of SQL without its texts names columns, functions and keywords.
+_TEXT = re.compile(r"'(?:[^']|'')*'")
+_WORD = re.compile(r"\w+")
 
 
 class Resolver:
@@ -142,13 +148,14 @@ class Resolver:
         )
 
     def _check_where(self, where: Any, what: str, *, required: bool = False) -> tuple[str, ...]:
-        """Give the fields that a condition speaks of, none for SQL."""
+        """Give the fields that a predicate speaks of."""
         if isinstance(where, Condition):
             named = [self.column(leaf, what).name for leaf in _mentioned(where)]
             return tuple(dict.fromkeys(named))
         if (where is None and required) or text_problem(where):
             raise refuse(self.model, None, f"the predicate of {what} is SQL or a condition")
-        return ()
+        words = set(_WORD.findall(_TEXT.sub("", where or "")))
+        return tuple(name for name, each in self._by_name.items() if each.column in words)
 
 
 def _mentioned(node: object) -> Iterator[Column[Any] | Name]:

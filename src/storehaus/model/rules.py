@@ -208,7 +208,10 @@ def _are_instants(values: Sequence[datetime]) -> bool:
 
 
 _INSTANT = Rule(
-    "must carry a time zone and lie within the years 1 … 9999 of UTC", _is_instant, _are_instants
+    "must carry a time zone and lie within the years 1 … 9999 of UTC, whose first and last"
+    " microsecond mean infinity",
+    _is_instant,
+    _are_instants,
 )
 
 

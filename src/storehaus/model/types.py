@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 from uuid import UUID
 
+from storehaus.errors import ModelDefinitionError
 from storehaus.model.documents import document_problem, is_document
 from storehaus.model.identifiers import MAX_BYTES, identifier_problem, is_built_in_type, snake_case
 
@@ -82,7 +83,7 @@ class Numeric:
         scale: Digits after the point, 0 … precision.
 
     Raises:
-        ValueError: When either is out of range.
+        ModelDefinitionError: When either is out of range.
     """
 
     precision: int
@@ -90,9 +91,11 @@ class Numeric:
 
     def __post_init__(self) -> None:
         if not 1 <= self.precision <= _MAX_PRECISION:
-            raise ValueError(f"precision must be 1 … {_MAX_PRECISION}, not {self.precision}")
+            rule = f"precision must be 1 … {_MAX_PRECISION}, not {self.precision}"
+            raise ModelDefinitionError(f"Numeric: {rule}", rule=rule)
         if not 0 <= self.scale <= self.precision:
-            raise ValueError(f"scale must be 0 … {self.precision}, not {self.scale}")
+            rule = f"scale must be 0 … {self.precision}, not {self.scale}"
+            raise ModelDefinitionError(f"Numeric: {rule}", rule=rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

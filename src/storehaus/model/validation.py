@@ -199,7 +199,7 @@ class Validator:
         rule = f"must be a {self._name}"
         value_type = type(model).__name__
         raise ValidationError(
-            f"expected a {self._name}, got {value_type}",
+            f"expected an instance of {self._name}, got {value_type}",
             model=self._name,
             value_type=value_type,
             rule=rule,

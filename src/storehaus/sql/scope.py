@@ -68,7 +68,7 @@ class Scope:
             return found
         # The name comes from outside: it is shown short and without anything unprintable.
         shown = ascii(name)[:_SHOWN_CHARACTERS] if isinstance(name, str) else type(name).__name__
-        raise QueryError(f"{self.model} has no field {shown}", model=self.model)
+        raise QueryError(f"{self.model} has no field {shown}", model=self.model, field=shown)
 
     def value(self, column: ColumnInfo, value: object, *, cast: bool = False) -> str:
         """Check a value against a column's type, give the SQL that stands for it.

@@ -125,7 +125,7 @@ class GenericStore(Generic[M]):
         """Store any number of rows by COPY, in one transaction and bounded memory.
 
         Args:
-            rows: Iterable or asynchronous iterable; at most 50,000 rows of it are held at a
+            rows: Iterable or asynchronous iterable; at most 100,000 rows of it are held at a
                 time.
             tags: Tags of all of them.
 

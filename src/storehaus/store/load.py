@@ -23,7 +23,7 @@ M = TypeVar("M", bound=Model)
 
 # A chunk is one COPY, kept until it is through to find a row at fault. At its end the server is
 # waited for, so it is long; but it never holds more than about so many bytes.
-_CHUNK_ROWS = 50_000
+_CHUNK_ROWS = 100_000
 _CHUNK_BYTES = 32 * 1024 * 1024
 # A piece is what is checked in one go: it fits into the processor's cache.
 _PIECE_ROWS = 500
@@ -53,10 +53,13 @@ async def load(
             chunk = _Chunk(table, change, count)
             outcome = await _load_chunk(database, connection, chunk, hooks)
             count += outcome.count
+            # Or two chunks would be held while the next one is gathered.
+            del models, change, chunk
             outcomes.append(outcome)
             if count > _REPORTED_ROWS:
                 whole: Change[M] = Change(table=table.info, operation=Operation.CREATE, tags=tags)
-                outcomes = [Outcome(change=whole, models=None, count=count)]
+                outcome = Outcome(change=whole, models=None, count=count)
+                outcomes = [outcome]
     for outcome in outcomes:
         for plugin in database.plugins:
             await plugin.after_commit(outcome)

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
 from storehaus.errors import NotFound, QueryError
+from storehaus.expr import Expression
 from storehaus.model import Model
 from storehaus.query import UpdateSet
 from storehaus.sql.assignments import compile_assignments
@@ -178,4 +179,8 @@ def _set_list(table: Table[Any], change: Change[Any], binder: Binder) -> str:
 def _changed_values(change: Change[Any], _row: int) -> Mapping[str, Any]:
     changes = change.changes
     pairs = changes.changes if isinstance(changes, UpdateSet) else (changes or {}).items()
-    return {field if isinstance(field, str) else field.name: value for field, value in pairs}
+    return {
+        field if isinstance(field, str) else field.name: value
+        for field, value in pairs
+        if not isinstance(value, Expression)  # what it gave, only the database knows
+    }

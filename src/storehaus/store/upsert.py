@@ -181,6 +181,8 @@ def conflict(info: TableInfo, on: FieldNames, update: FieldNames) -> Conflict:
             may not be updated.
     """
     target = info.primary_key if on is None else _columns(info, on)
+    if not target:
+        raise _refused(info, "say by on=(...) which fields make a row the same")
     index = _index(info, target)
     if update is None:
         changed = tuple(
