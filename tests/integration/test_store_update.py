@@ -21,6 +21,7 @@ from fix_haus import (
     airport,
 )
 from storehaus import (
+    CheckViolation,
     NotFound,
     QueryBuilder,
     QueryError,
@@ -554,3 +555,14 @@ async def test_deleted_row_is_missing_whatever_its_version(haus: StoreHaus) -> N
         await store.update(1, row)
     with pytest.raises(NotFound):
         await store.patch(1, text="x", if_version=1)
+
+
+async def test_values_of_a_violation_hold_no_expression(haus: StoreHaus) -> None:
+    """What an expression would have given, only the database knows."""
+    store = haus.store(Airport)
+    created = await store.create(airport(1))
+
+    with pytest.raises(CheckViolation) as caught:
+        await store.patch(created.id, {Airport.lat: Airport.lat + 1000})
+
+    assert (caught.value.fields, caught.value.values) == (("lat",), None)
