@@ -246,7 +246,8 @@ class DatabaseError(StorehausError):
 class ConnectionFailed(DatabaseError):
     """The server cannot be reached, refused the login or dropped the connection.
 
-    When the connection broke during a statement, the statement may or may not have run.
+    When the connection broke during a statement, the statement may or may not have run. It is
+    transient, but for a refused login and a database that does not exist.
 
     Attributes:
         sent: Whether the statement may have reached the server. False means it has not run, so

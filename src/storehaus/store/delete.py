@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
-from storehaus.model import Model, TableInfo
+from storehaus.model import Model
 from storehaus.sql.binder import Binder
 from storehaus.sql.delete import delete_by_key, delete_many, delete_where, purge_one
 from storehaus.sql.select import compile_filter
@@ -13,7 +13,6 @@ from storehaus.store.batch import StatementBatch, always, over_arrays
 from storehaus.store.change import Change, Outcome
 from storehaus.store.key import in_lock_order
 from storehaus.store.pipeline import Fetch
-from storehaus.store.shape import Shape
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
 from storehaus.store.update import require_filter
@@ -47,10 +46,10 @@ class Delete(Generic[M]):
         key = self._table.key.params(record_id)
         tags = checked_tags(info, self.change.tags)
         if self.change.purge:
-            statement = Statement(purge_one(info), key)
+            statement = Statement(self._table.text(purge_one), key)
         else:
             version = checked_version(info, self._version)
-            text = delete_by_key(info, versioned=bool(version))
+            text = self._table.text(delete_by_key, versioned=bool(version))
             marked = () if info.soft_delete is None else (tags,)
             statement = Statement(text, (*key, *version, *marked))
         return [StatementBatch(info=info, statement=always(statement))]
@@ -96,7 +95,7 @@ class DeleteMany(Generic[M]):
             order = in_lock_order(self._keys)
             arrays = self._table.key_arrays([self._keys[i] for i in order])
             indexes = [indexes[i] for i in order]
-        text = self._table.text(_delete_many, ())
+        text = self._table.text(delete_many)
         marked = () if info.soft_delete is None else (tags,)
         return [
             StatementBatch(
@@ -152,7 +151,3 @@ class DeleteWhere(Generic[M]):
         (rows,) = results
         models = self._table.reader.models(rows)
         return Outcome(change=self.change, models=models, count=len(models))
-
-
-def _delete_many(info: TableInfo, _shape: Shape) -> str:
-    return delete_many(info)

@@ -76,18 +76,18 @@ class Table(Generic[M]):
         """Turn keys in wire form into one array per column."""
         return tuple([key[i] for key in keys] for i in range(len(self.key.columns)))
 
-    def text(self, write: Callable[..., str], shape: Shape, **options: Any) -> str:
-        """Give the text of a statement, written once per shape.
+    def text(self, write: Callable[..., str], *shape: Shape, **options: Any) -> str:
+        """Give the text of a statement, written once.
 
         Args:
-            write: Function of the sql layer that takes the model, the shape and the options.
-            shape: Columns that are sent.
+            write: Function of the sql layer that takes the model and what follows.
+            *shape: The columns that are sent, where the statement depends on them.
             **options: As `write` takes them.
         """
-        key = (write, shape, *options.values())
+        key = (write, *shape, *options.values())
         found = self._texts.get(key)
         if found is None:
-            found = self._texts[key] = write(self.info, shape, **options)
+            found = self._texts[key] = write(self.info, *shape, **options)
         return found
 
     def validator(self, shape: Shape) -> Validator:
