@@ -81,7 +81,7 @@ def test_any_text_as_new_value_is_a_parameter(value: str) -> None:
     except Exception as error:  # noqa: BLE001 - which one is what is tested
         assert type(error).__name__ == "ValidationError"  # noqa: PT017 - not always raised
     else:
-        assert (column.name, text, binder.params) == ("name", "$1", (value,))
+        assert (column.name, text, binder.statement("").params) == ("name", "$1", (value,))
 
 
 @given(name=TEXTS)

@@ -8,8 +8,9 @@ import pytest
 from golden_queries import Airport, Thing
 from storehaus.errors import QueryError
 from storehaus.expr import Column, Condition, Ordering
+from storehaus.expr.computation import Arithmetic
 from storehaus.expr.condition import And, Comparison, NullTest, Or
-from storehaus.expr.expression import Arithmetic
+from storehaus.expr.expression import Computed
 
 
 def test_condition_has_no_truth_value() -> None:
@@ -68,7 +69,8 @@ def test_query_parts_can_be_pickled() -> None:
 
     assert isinstance(condition, And)
     assert isinstance(condition.parts[0], Comparison)
-    assert isinstance(condition.parts[0].left, Arithmetic)
+    assert isinstance(condition.parts[0].left, Computed)
+    assert isinstance(condition.parts[0].left.node, Arithmetic)
 
 
 def test_column_cannot_be_changed() -> None:

@@ -2,7 +2,8 @@
 
 from storehaus.expr.column import Column
 from storehaus.expr.condition import Condition
-from storehaus.expr.expression import Expression
+from storehaus.expr.expression import Expression, JsonPath
 from storehaus.expr.ordering import Ordering
+from storehaus.expr.row import Row
 
-__all__ = ["Column", "Condition", "Expression", "Ordering"]
+__all__ = ["Column", "Condition", "Expression", "JsonPath", "Ordering", "Row"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from storehaus.errors import QueryError
-from storehaus.expr.node import Node
+from storehaus.expr.node import Node, Subselect
 
 __all__ = [
     "And",
@@ -14,7 +14,10 @@ __all__ = [
     "Comparison",
     "Condition",
     "Containment",
+    "Exists",
+    "Holds",
     "Like",
+    "Matches",
     "Membership",
     "Not",
     "NullTest",
@@ -22,7 +25,7 @@ __all__ = [
     "Overlap",
 ]
 
-Comparator: TypeAlias = Literal["eq", "ne", "lt", "le", "gt", "ge"]
+Comparator: TypeAlias = Literal["eq", "ne", "lt", "le", "gt", "ge", "distinct", "not distinct"]
 
 
 class Condition(Node):
@@ -120,12 +123,12 @@ class Membership(Condition):
 
     Attributes:
         operand: What is looked for.
-        values: The values as the caller gave them.
+        values: `Values`, or a query that gives one column.
         negated: Whether it must not be among them.
     """
 
     operand: Node
-    values: tuple[Any, ...]
+    values: Node
     negated: bool = False
 
 
@@ -157,6 +160,43 @@ class Like(Condition):
     operand: Node
     pattern: Node
     ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches(Condition):
+    """The text matches a search.
+
+    Attributes:
+        operand: The text.
+        search: What is looked for, in the syntax of web search engines.
+        config: Text search configuration.
+    """
+
+    operand: Node
+    search: Node
+    config: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holds(Condition):
+    """A boolean value is true.
+
+    Attributes:
+        operand: The value.
+    """
+
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exists(Condition):
+    """A query gives at least one row.
+
+    Attributes:
+        query: The query; it may name columns of the one around it.
+    """
+
+    query: Subselect[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

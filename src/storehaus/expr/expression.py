@@ -6,12 +6,20 @@ on a number.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, TypeAlias, TypeVar, cast, overload
 
 from storehaus.errors import QueryError
+from storehaus.expr.computation import (
+    Arithmetic,
+    JsonItem,
+    JsonScalar,
+    Labelled,
+    MatchRank,
+    Operator,
+    ScalarKind,
+)
 from storehaus.expr.condition import (
     AnyItem,
     Between,
@@ -19,17 +27,26 @@ from storehaus.expr.condition import (
     Comparison,
     Condition,
     Containment,
+    Holds,
     Like,
+    Matches,
     Membership,
     NullTest,
     Overlap,
 )
-from storehaus.expr.node import Node, Value, operand
+from storehaus.expr.node import Node, Subselect, Value
+from storehaus.expr.operands import (
+    equality,
+    escape_like,
+    items_node,
+    listed,
+    operand,
+    step,
+)
 from storehaus.expr.ordering import Ordering
+from storehaus.expr.row import Row
 
-__all__ = ["Arithmetic", "Expression", "Operator", "equality", "escape_like", "members"]
-
-Operator: TypeAlias = Literal["+", "-", "*", "/", "%"]
+__all__ = ["Computed", "Expression", "JsonPath"]
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -38,9 +55,11 @@ S = TypeVar("S")
 # expression that can be NULL.
 Given: TypeAlias = "S | Expression[S]"
 Maybe: TypeAlias = "S | Expression[S] | Expression[S | None]"
+Members: TypeAlias = "Iterable[S] | Subselect[Row[S]] | Subselect[Row[S | None]]"
 Items: TypeAlias = "Iterable[S] | Expression[list[S]] | Expression[list[S] | None]"
 
 # Which expressions a method is for. No bound type variables: mypy checks none on `self`.
+Booleans: TypeAlias = "Expression[bool] | Expression[bool | None]"
 Texts: TypeAlias = "Expression[str] | Expression[str | None]"
 Documents: TypeAlias = "Expression[dict[str, S]] | Expression[dict[str, S] | None]"
 Integers: TypeAlias = "Expression[int] | Expression[int | None]"
@@ -66,8 +85,8 @@ class Expression(Node, Generic[T]):
     __iter__ = None
     __contains__ = None
 
-    def __hash__(self) -> int:
-        return object.__hash__(self)
+    # The slot itself, so that hashing stays at C speed; defining __eq__ would drop it.
+    __hash__ = object.__hash__
 
     # Equality of object is `(object) -> bool`; a condition is what makes `==` a filter.
     @overload  # type: ignore[override]
@@ -112,17 +131,28 @@ class Expression(Node, Generic[T]):
     def __ge__(self, other: object) -> Condition:
         return _compare("ge", self, other)
 
-    def in_(self, values: Iterable[T]) -> Condition:
-        """Among the values; without values nothing is found.
+    def in_(self, values: "Members[T]") -> Condition:
+        """Among the values, or what a query gives; without values nothing is found.
 
         Args:
-            values: None among them stands for NULL.
+            values: None among them stands for NULL. A query gives one column.
         """
-        return Membership(self, members(values))
+        return Membership(self, listed(values))
 
-    def not_in(self, values: Iterable[T]) -> Condition:
-        """Not among the values; rows that are NULL are found only when there are no values."""
-        return Membership(self, members(values), negated=True)
+    def not_in(self, values: "Members[T]") -> Condition:
+        """Not among the values; rows that are NULL are found only when there are no values.
+
+        Where a query gives a NULL among others nothing is found, as in SQL.
+        """
+        return Membership(self, listed(values), negated=True)
+
+    def is_distinct_from(self, other: "Maybe[T] | None") -> Condition:
+        """Not equal, NULL being a value like any other."""
+        return Comparison("distinct", self, operand(other))
+
+    def is_not_distinct_from(self, other: "Maybe[T] | None") -> Condition:
+        """Equal, NULL being equal to NULL."""
+        return Comparison("not distinct", self, operand(other))
 
     def between(self, low: "Given[T]", high: "Given[T]") -> Condition:
         """Between two bounds, both included."""
@@ -135,6 +165,10 @@ class Expression(Node, Generic[T]):
     def is_not_null(self) -> Condition:
         """Has a value."""
         return NullTest(self, negated=True)
+
+    def is_true(self: "Booleans") -> Condition:
+        """Is true; combine with `~` for what is not. NULL is neither."""
+        return Holds(self)
 
     def like(self: "Texts", pattern: str) -> Condition:
         r"""Matches a pattern of `%` (any text), `_` (any character) and `\` (escape)."""
@@ -152,6 +186,21 @@ class Expression(Node, Generic[T]):
         """Ends with this text, taken literally."""
         return Like(self, Value("%" + escape_like(suffix)))
 
+    def matches(self: "Texts", search: str, *, config: str = "simple") -> Condition:
+        """Matches a search as people type it: words, `"a phrase"`, `or`, `-not`.
+
+        Args:
+            search: Any text; PostgreSQL's `websearch_to_tsquery` refuses none.
+            config: Text search configuration such as `english`, which knows the forms of words.
+        """
+        return Matches(self, Value(search), config)
+
+    def match_rank(
+        self: "Texts", search: str, *, config: str = "simple"
+    ) -> "Expression[float | None]":
+        """How well the text matches a search, 0.0 for not at all."""
+        return Computed(MatchRank(self, Value(search), config))
+
     @overload
     def contains(self: "Texts", part: str) -> Condition: ...
     @overload
@@ -168,7 +217,7 @@ class Expression(Node, Generic[T]):
         """
         if isinstance(part, str):
             return Like(self, Value("%" + escape_like(part) + "%"))
-        return Containment(self, Value(part) if isinstance(part, Mapping) else _items(part))
+        return Containment(self, Value(part) if isinstance(part, Mapping) else items_node(part))
 
     @overload
     def overlaps(self: "Expression[list[S]]", items: "Items[S]") -> Condition: ...
@@ -176,7 +225,7 @@ class Expression(Node, Generic[T]):
     def overlaps(self: "Expression[list[S] | None]", items: "Items[S]") -> Condition: ...
     def overlaps(self, items: object) -> Condition:
         """The array has at least one of the items."""
-        return Overlap(self, _items(items))
+        return Overlap(self, items_node(items))
 
     @overload
     def any_(self: "Expression[list[S]]", item: S) -> Condition: ...
@@ -189,6 +238,14 @@ class Expression(Node, Generic[T]):
         """
         return AnyItem(self, operand(item))
 
+    def __getitem__(self: "Documents[Any]", key: str | int) -> "JsonPath":
+        """What stands in a JSON document under a key, or at a place of an array."""
+        return JsonPath(JsonItem(self, Value((step(key),))))
+
+    def as_(self, label: str) -> "Expression[T]":
+        """The same value with a name in the row: `count().as_("n")`."""
+        return Computed(Labelled(self, label))
+
     def asc(self) -> Ordering:
         """Sort key, least first."""
         return Ordering(self)
@@ -196,6 +253,14 @@ class Expression(Node, Generic[T]):
     def desc(self) -> Ordering:
         """Sort key, greatest first."""
         return Ordering(self, descending=True)
+
+    def nulls_first(self) -> Ordering:
+        """Sort key, least first, NULLs before all values."""
+        return Ordering(self, nulls="first")
+
+    def nulls_last(self) -> Ordering:
+        """Sort key, least first, NULLs after all values."""
+        return Ordering(self, nulls="last")
 
     @overload
     def __add__(self: "Integers", other: "Given[int] | Expression[T]") -> "Expression[T]": ...
@@ -356,65 +421,66 @@ class Expression(Node, Generic[T]):
         return _computed("%", operand(other), self)
 
 
-@dataclass(frozen=True, eq=False)
-class Arithmetic(Expression[T]):
-    """Two operands computed: `Wallet.balance - 10`.
+class Computed(Expression[T]):
+    """An expression that is no column, typed by what made it.
 
-    Attributes:
-        operator: How.
-        left: Left operand.
-        right: Right operand.
+    Args:
+        node: What the database computes.
     """
 
-    # Not slots=True: in a generic class that breaks `Arithmetic[int](…)` on Python 3.11.
-    __slots__ = ("left", "operator", "right")
+    __slots__ = ("node",)
 
-    operator: Operator
-    left: Node
-    right: Node
+    node: Node
 
-    def __reduce__(self) -> tuple[type[Any], tuple[Operator, Node, Node]]:
-        return (Arithmetic, (self.operator, self.left, self.right))
+    def __init__(self, node: Node) -> None:
+        object.__setattr__(self, "node", node)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"an expression cannot be changed: {self!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.node,))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.node!r})"
 
 
-def equality(left: Node, right: object, *, negated: bool = False) -> Condition:
-    """Compare for equality; None stands for NULL."""
-    if right is None:
-        return NullTest(left, negated=negated)
-    return Comparison("ne" if negated else "eq", left, operand(right))
+class JsonPath(Computed[Any]):
+    """What stands at a path of a JSON document: `Airport.extra["runway"]["length"]`.
 
-
-def members(values: object) -> tuple[Any, ...]:
-    """Take the values of an IN list.
-
-    Raises:
-        QueryError: When it is a single value or a text, whose characters nobody means.
+    It compares as a whole by `==`, `in_` and `contains`; `== None` finds rows without it. To order
+    it, or to use it as a value, say what it is read as.
     """
-    if isinstance(values, str | bytes | Node):
-        raise QueryError(f"a list of values is needed, not {type(values).__name__}")
-    try:
-        return tuple(cast("Iterable[Any]", values))
-    except TypeError:
-        raise QueryError(f"a list of values is needed, not {type(values).__name__}") from None
 
+    __slots__ = ()
 
-def escape_like(text: object) -> str:
-    r"""Escape `%`, `_` and `\`, so that LIKE takes the text literally.
+    def __getitem__(self, key: str | int) -> "JsonPath":
+        """One step further in."""
+        item = cast("JsonItem", self.node)
+        return JsonPath(JsonItem(item.document, Value((*item.path.value, step(key)))))
 
-    Raises:
-        QueryError: When it is no text.
-    """
-    if not isinstance(text, str):
-        raise QueryError(f"a text is needed, not {type(text).__name__}")
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    def as_int(self) -> "Expression[int | None]":
+        """A whole number; NULL where it is none, or beyond 64 bits."""
+        return self._read("integer")
 
+    def as_float(self) -> "Expression[float | None]":
+        """A number; NULL where it is none, or beyond what floats hold."""
+        return self._read("float")
 
-def _items(items: object) -> Node:
-    return items if isinstance(items, Node) else Value(list(members(items)))
+    def as_str(self) -> "Expression[str | None]":
+        """A text; NULL where it is none."""
+        return self._read("text")
+
+    def as_bool(self) -> "Expression[bool | None]":
+        """True or false; NULL where it is neither."""
+        return self._read("boolean")
+
+    def _read(self, kind: ScalarKind) -> "Expression[Any]":
+        return Computed(JsonScalar(self.node, kind))
 
 
 def _computed(operator: Operator, left: Node, right: Node) -> Expression[Any]:
-    return Arithmetic(operator, left, right)
+    return Computed(Arithmetic(operator, left, right))
 
 
 def _compare(comparator: Comparator, left: Node, right: object) -> Condition:

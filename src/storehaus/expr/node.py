@@ -1,9 +1,11 @@
 """What every part of an expression is, and its leaves that have no type of their own."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-__all__ = ["Name", "Node", "Value", "operand"]
+__all__ = ["Name", "Node", "Parameter", "Subselect", "Value", "Values"]
+
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Node:
@@ -12,15 +14,49 @@ class Node:
     __slots__ = ()
 
 
+class Subselect(Node, Generic[R_co]):
+    """A query as part of an expression; `R_co` is what one of its rows is."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Value(Node):
     """A Python value; it becomes a parameter, never text.
+
+    What stands beside it decides its type.
 
     Attributes:
         value: The value as the caller gave it.
     """
 
     value: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Values(Node):
+    """Several values that travel as one array parameter.
+
+    Attributes:
+        values: The values as the caller gave them; None among them stands for NULL.
+        kinds: Their types.
+    """
+
+    values: tuple[Any, ...]
+    kinds: frozenset[type[Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameter(Node):
+    """A Python value with a type of its own; it becomes a parameter, never text.
+
+    Attributes:
+        value: The value as the caller gave it.
+        annotation: Python type it is sent as; None goes by the value.
+    """
+
+    value: Any
+    annotation: Any = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +68,3 @@ class Name(Node):
     """
 
     name: str
-
-
-def operand(value: object) -> Node:
-    """Make a node of what stands beside an operator."""
-    return value if isinstance(value, Node) else Value(value)

@@ -11,7 +11,7 @@ from storehaus.expr import Condition
 from storehaus.migrations.marks import fingerprint
 from storehaus.model import TableInfo
 from storehaus.model.records import ExclusionInfo, ForeignKeyInfo, IndexInfo, IndexKey, OnDelete
-from storehaus.sql.conditions import render_literal_condition
+from storehaus.sql.grammar import render_literal_condition
 from storehaus.sql.identifiers import quote_identifier
 
 __all__ = [

@@ -6,7 +6,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 from storehaus.expr import Column, Condition, Ordering
-from storehaus.expr.node import Name, Value
+from storehaus.expr.expression import Computed
+from storehaus.expr.node import Name, Parameter, Subselect, Value, Values
 from storehaus.model.columns import refuse, text_problem
 from storehaus.model.constraints import Check, Exclude, Index, Key, Unique
 from storehaus.model.identifiers import constraint_name, identifier_problem
@@ -22,6 +23,10 @@ _OPERATOR = frozenset("+-*/<>=~!@#%^&|`?")
 # What is left of SQL without its texts names columns, functions and keywords.
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 _WORD = re.compile(r"\w+")
+
+
+# No field has this name, so that a subquery is refused where a name would be looked up.
+_SUBQUERY = "a subquery"
 
 
 class Resolver:
@@ -164,7 +169,11 @@ def _mentioned(node: object) -> Iterator[Column[Any] | Name]:
     elif isinstance(node, tuple):
         for part in cast("tuple[object, ...]", node):
             yield from _mentioned(part)
-    elif is_dataclass(node) and not isinstance(node, Value | type):
+    elif isinstance(node, Computed):
+        yield from _mentioned(node.node)
+    elif isinstance(node, Subselect):
+        yield Name(_SUBQUERY)
+    elif is_dataclass(node) and not isinstance(node, Value | Values | Parameter | type):
         for each in fields(node):
             yield from _mentioned(getattr(node, each.name))
 

@@ -46,6 +46,7 @@ Kind = Literal[
     "text",
     "time",
     "timestamptz",
+    "unknown",
     "uuid",
 ]
 
@@ -103,7 +104,8 @@ class ColumnType:
     """What PostgreSQL stores and how Python sees it.
 
     Attributes:
-        kind: Family of the type; decides checks and conversions.
+        kind: Family of the type; decides checks and conversions. No column is "unknown": that is
+            what a function gives of which nothing is known.
         sql: Name in SQL. An enum's is its own name without schema.
         python: Type of a value in Python, without None.
         element: Type of an array's items, None for all else.

@@ -45,6 +45,8 @@ def decoder(column_type: ColumnType) -> Callable[[Any], Any] | None:
     """
     if column_type.enum is not None:
         return dict(zip(column_type.labels, column_type.enum, strict=True)).__getitem__
+    if column_type.kind == "numeric" and column_type.python is int:
+        return int  # a sum of integers, which may be beyond 64 bits
     if column_type.kind == "jsonb":
         return msgspec.json.Decoder(column_type.python).decode
     if column_type.element is not None:

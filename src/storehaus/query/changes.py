@@ -5,8 +5,10 @@ from typing import Any, TypeVar, overload
 
 from storehaus.errors import QueryError
 from storehaus.expr import Column, Expression
-from storehaus.expr.expression import Arithmetic, Operator
-from storehaus.expr.node import Name, Node, operand
+from storehaus.expr.computation import Arithmetic, Operator
+from storehaus.expr.expression import Computed
+from storehaus.expr.node import Name, Node
+from storehaus.expr.operands import operand
 
 __all__ = ["UpdateSet"]
 
@@ -52,7 +54,7 @@ class UpdateSet:
 
     def _computed(self, operator: Operator, field: Column[Any] | str, by: object) -> "UpdateSet":
         left: Node = Name(field) if isinstance(field, str) else field
-        return self.set(field, Arithmetic[Any](operator, left, operand(by)))
+        return self.set(field, Computed[Any](Arithmetic(operator, left, operand(by))))
 
 
 def _checked(field: Column[Any] | str) -> Column[Any] | str:

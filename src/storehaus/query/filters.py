@@ -16,8 +16,8 @@ from storehaus.expr.condition import (
     Or,
     Overlap,
 )
-from storehaus.expr.expression import equality, members
 from storehaus.expr.node import Name, Value
+from storehaus.expr.operands import checked_condition, equality, listed, members
 
 __all__ = ["TAGS", "QueryFilter", "checked_conditions"]
 
@@ -77,12 +77,12 @@ class QueryFilter:
     @staticmethod
     def in_values(field: str, values: Iterable[object]) -> Condition:
         """Among the values; None among them stands for NULL; without values nothing is found."""
-        return Membership(Name(field), members(values))
+        return Membership(Name(field), listed(values))
 
     @staticmethod
     def not_in_values(field: str, values: Iterable[object]) -> Condition:
         """Not among the values; rows that are NULL are found only when there are no values."""
-        return Membership(Name(field), members(values), negated=True)
+        return Membership(Name(field), listed(values), negated=True)
 
     @staticmethod
     def is_null(field: str) -> Condition:
@@ -126,14 +126,7 @@ def checked_conditions(conditions: object) -> tuple[Condition, ...]:
     Raises:
         QueryError: When one is something else.
     """
-    found = members(conditions)
-    for condition in found:
-        if not isinstance(condition, Condition):
-            raise QueryError(
-                "a filter is a condition such as Model.field == value,"
-                f" not {type(condition).__name__}"
-            )
-    return found
+    return tuple(map(checked_condition, members(conditions)))
 
 
 def _ordered(comparator: Comparator, field: str, value: object) -> Condition:

@@ -2,21 +2,19 @@
 
 from storehaus.sql.assignments import compile_assignments
 from storehaus.sql.binder import Binder
-from storehaus.sql.builder import QueryBuilder, as_query
-from storehaus.sql.conditions import render_literal_condition
+from storehaus.sql.builder import QueryBuilder, RowQuery, as_query
+from storehaus.sql.filters import compile_filter, has_filter
+from storehaus.sql.grammar import render_literal_condition
 from storehaus.sql.identifiers import cast_name, column_list, quote_identifier, table_name
-from storehaus.sql.select import (
-    compile_count,
-    compile_exists,
-    compile_filter,
-    compile_find,
-    has_filter,
-)
+from storehaus.sql.projecting import Selection
+from storehaus.sql.recipes import compile_count, compile_exists, compile_find, compile_selection
 from storehaus.sql.statement import Statement
 
 __all__ = [
     "Binder",
     "QueryBuilder",
+    "RowQuery",
+    "Selection",
     "Statement",
     "as_query",
     "cast_name",
@@ -26,6 +24,7 @@ __all__ = [
     "compile_exists",
     "compile_filter",
     "compile_find",
+    "compile_selection",
     "has_filter",
     "quote_identifier",
     "render_literal_condition",

@@ -8,13 +8,15 @@ from storehaus.expr import Column
 from storehaus.expr.expression import Expression
 from storehaus.expr.node import Name, Node
 from storehaus.model.records import ColumnInfo, TableInfo
+from storehaus.model.types import ColumnType
 from storehaus.model.validation import wire_value
 from storehaus.query import UpdateSet
 from storehaus.sql.binder import Writer
-from storehaus.sql.operands import NUMBERS, comparable, operand_sql
-from storehaus.sql.scope import Scope
+from storehaus.sql.grammar import operand_sql, table_scope
+from storehaus.sql.scope import Operand, Scope
+from storehaus.sql.types import NUMBERS, comparable
 
-__all__ = ["compile_assignments"]
+__all__ = ["assignable", "compile_assignments"]
 
 
 def compile_assignments(
@@ -36,14 +38,14 @@ def compile_assignments(
         ValidationError: On a value that does not fit its field, and for fields that no update may
             change: the primary key, and those declared so.
     """
-    scope = Scope(info, binder)
+    scope = table_scope(info, binder)
     found: dict[ColumnInfo, str] = {}
     for field, value in _pairs(changes):
-        column = scope.column(Name(field) if isinstance(field, str) else _column(field))
-        if column in found:
-            raise scope.refuse(column, "is changed twice")
-        _check_updatable(scope, column)
-        found[column] = _assigned(scope, column, value)
+        target = scope.reference(Name(field) if isinstance(field, str) else _column(field))
+        if target.column in found:
+            raise target.refuse("is changed twice")
+        _check_updatable(target)
+        found[target.column] = _assigned(scope, target, value)
     if not found:
         raise QueryError("there is nothing to change", model=scope.model)
     return list(found.items())
@@ -63,27 +65,29 @@ def _column(field: object) -> Column[Any]:
     raise QueryError(f"a field is a column or a name, not {type(field).__name__}")
 
 
-def _check_updatable(scope: Scope, column: ColumnInfo) -> None:
+def _check_updatable(target: Operand) -> None:
+    column = target.column
     if column.updatable and not column.primary_key and not column.system:
         return
     rule = "primary keys are never updated" if column.primary_key else "is not updatable"
     raise ValidationError(
-        f"{scope.model}.{column.name}: {rule}", model=scope.model, field=column.name, rule=rule
+        f"{target.model}.{column.name}: {rule}", model=target.model, field=column.name, rule=rule
     )
 
 
-def _assigned(scope: Scope, column: ColumnInfo, value: object) -> str:
+def _assigned(scope: Scope, target: Operand, value: object) -> str:
     if not isinstance(value, Node):
-        return scope.write(column, wire_value(scope.model, column, value))
+        return scope.constant(target, wire_value(target.model, target.column, value))
     if not isinstance(value, Expression):
-        raise scope.refuse(column, f"becomes a value or an expression, not {type(value).__name__}")
+        raise target.refuse(f"becomes a value or an expression, not {type(value).__name__}")
     computed = operand_sql(scope, cast("Node", value))
-    if not _assignable(computed.column, column):
-        types = f"{computed.column.type.sql} is no {column.type.sql}"
-        raise scope.refuse(column, f"cannot become the result of this expression: {types}")
+    if not assignable(computed.column.type, target.column.type):
+        types = f"{computed.column.type.sql} is no {target.column.type.sql}"
+        raise target.refuse(f"cannot become the result of this expression: {types}")
     return computed.text
 
 
-def _assignable(source: ColumnInfo, target: ColumnInfo) -> bool:
-    loses = target.type.kind == "integer" and source.type.kind in NUMBERS[1:]
+def assignable(source: ColumnType, target: ColumnType) -> bool:
+    """Whether a computed value can be stored in a column without being rounded."""
+    loses = target.kind == "integer" and source.kind in NUMBERS[1:]
     return comparable(source, target) and not loses

@@ -1,6 +1,7 @@
 """Conditions as SQL."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from storehaus.errors import QueryError
@@ -11,46 +12,37 @@ from storehaus.expr.condition import (
     Between,
     Comparison,
     Containment,
+    Exists,
+    Holds,
     Like,
+    Matches,
     Membership,
     Not,
     NullTest,
     Or,
     Overlap,
 )
-from storehaus.expr.node import Node, Value
-from storehaus.model.records import ColumnInfo, TableInfo
+from storehaus.expr.node import Node, Value, Values
+from storehaus.model.records import ColumnInfo
 from storehaus.model.types import ColumnType
-from storehaus.sql.binder import Literals
-from storehaus.sql.operands import TEXT, Operand, comparable, operand_sql
-from storehaus.sql.scope import Scope, comparand, retyped
+from storehaus.sql.operands import beside, search_sql, value_type
+from storehaus.sql.scope import Operand, Scope, comparand, retyped, to_wire
+from storehaus.sql.types import ANY_JSON, TEXT, UNKNOWN, comparable
 
-__all__ = ["condition_sql", "is_vacuous", "render_literal_condition"]
+__all__ = ["CONDITIONS", "is_vacuous"]
 
-_COMPARATORS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+_NULL = type(None)
 
-_ANY_JSON = ColumnType(kind="jsonb", sql="jsonb", python=Any)
-
-
-def condition_sql(scope: Scope, condition: Condition) -> str:
-    """Write a condition.
-
-    Raises:
-        QueryError: On an unknown name, a value that does not fit, or nesting without end.
-    """
-    try:
-        return _write(scope, condition)
-    except RecursionError:
-        raise QueryError("the condition is nested too deeply", model=scope.model) from None
-
-
-def render_literal_condition(info: TableInfo, condition: Condition) -> str:
-    """Write a condition with its values as literals, for CHECKs and predicates of indexes.
-
-    Raises:
-        QueryError: As `condition_sql`.
-    """
-    return condition_sql(Scope(info, Literals()), condition)
+_COMPARATORS = {
+    "eq": "=",
+    "ne": "<>",
+    "lt": "<",
+    "le": "<=",
+    "gt": ">",
+    "ge": ">=",
+    "distinct": "IS DISTINCT FROM",
+    "not distinct": "IS NOT DISTINCT FROM",
+}
 
 
 def is_vacuous(condition: Condition) -> bool:
@@ -62,7 +54,11 @@ def is_vacuous(condition: Condition) -> bool:
     if isinstance(condition, Not):
         return isinstance(condition.part, Or) and not condition.part.parts
     if isinstance(condition, Membership):
-        return condition.negated and not condition.values
+        return (
+            condition.negated
+            and isinstance(condition.values, Values)
+            and not condition.values.values
+        )
     if isinstance(condition, Like):
         return _is_one_of(condition.pattern, "%", "%%")
     return isinstance(condition, Containment) and _is_one_of(condition.part, [], {})
@@ -70,13 +66,6 @@ def is_vacuous(condition: Condition) -> bool:
 
 def _is_one_of(node: Node, *values: object) -> bool:
     return isinstance(node, Value) and node.value in values
-
-
-def _write(scope: Scope, condition: Condition) -> str:
-    writer = _WRITERS.get(type(condition))
-    if writer is None:
-        raise QueryError(f"{type(condition).__name__} cannot be used here", model=scope.model)
-    return writer(scope, condition)
 
 
 def _and(scope: Scope, condition: And) -> str:
@@ -88,46 +77,56 @@ def _or(scope: Scope, condition: Or) -> str:
 
 
 def _inside(scope: Scope, part: Condition, other: type[And] | type[Or]) -> str:
-    text = _write(scope, part)
+    text = scope.condition(part)
     return f"({text})" if isinstance(part, other) else text
 
 
 def _not(scope: Scope, condition: Not) -> str:
-    return f"NOT ({_write(scope, condition.part)})"
+    return f"NOT ({scope.condition(condition.part)})"
 
 
 def _comparison(scope: Scope, condition: Comparison) -> str:
-    left = operand_sql(scope, condition.left)
-    if left.column.type.kind == "jsonb" and condition.comparator not in {"eq", "ne"}:
-        raise scope.refuse(left.column, "is JSON, which has no useful order")
-    right = _beside(scope, left, condition.right)
-    return f"{left.text} {_COMPARATORS[condition.comparator]} {right}"
+    if isinstance(condition.left, Value):
+        raise QueryError("a comparison begins with a column or an expression")
+    left = scope.operand(condition.left)
+    _refuse_order(left, condition.comparator in {"lt", "le", "gt", "ge"})
+    right = condition.right
+    if isinstance(right, Value) and right.value is None:
+        text = "NULL"  # of IS DISTINCT FROM; the other comparisons refuse None
+    else:
+        text = beside(scope, left, right)
+    return f"{left.text} {_COMPARATORS[condition.comparator]} {text}"
 
 
-def _beside(scope: Scope, left: Operand, node: Node) -> str:
-    """Write what a value or expression is that stands beside another."""
-    if isinstance(node, Value):
-        return scope.value(comparand(left.column), node.value)
-    right = operand_sql(scope, node)
-    if not comparable(left.column, right.column):
-        types = f"{left.column.type.sql} and {right.column.type.sql}"
-        raise scope.refuse(left.column, f"cannot be compared with {right.column.name}: {types}")
-    return right.text
+def _refuse_order(left: Operand, asked: bool) -> None:
+    if asked and left.column.type.kind == "jsonb":
+        raise left.refuse(
+            "is JSON, which has no useful order; say as_int(), as_float() or as_str()"
+        )
 
 
 def _null_test(scope: Scope, condition: NullTest) -> str:
     test = "IS NOT NULL" if condition.negated else "IS NULL"
-    return f"{operand_sql(scope, condition.operand).text} {test}"
+    return f"{scope.operand(condition.operand).text} {test}"
 
 
 def _membership(scope: Scope, condition: Membership) -> str:
-    found = operand_sql(scope, condition.operand)
+    found = scope.operand(condition.operand)
+    values = condition.values
+    if not isinstance(values, Values):
+        return _in_query(scope, found, condition)
     if found.column.type.kind == "array":
-        raise scope.refuse(found.column, "is an array; use overlaps, contains or any_")
-    item = comparand(found.column)
-    values = [scope.wire(item, value) for value in condition.values if value is not None]
-    array = scope.write(_array_of(item), values, cast=True)
-    with_null = len(values) < len(condition.values)
+        raise found.refuse("is an array; use overlaps, contains or any_")
+    item = comparand(found)
+    if item.column.type.kind == "unknown":
+        item = retyped(item, _kind_of(found, values))
+    array = scope.value(
+        retyped(item, _array_of(item.column.type)),
+        values,
+        cast=True,
+        convert=partial(_members, item.model, item.column),
+    )
+    with_null = _NULL in values.kinds
     if condition.negated:
         text = f"{found.text} <> ALL({array})"
         return f"({text} AND {found.text} IS NOT NULL)" if with_null else text
@@ -135,90 +134,124 @@ def _membership(scope: Scope, condition: Membership) -> str:
     return f"({text} OR {found.text} IS NULL)" if with_null else text
 
 
-def _array_of(item: ColumnInfo) -> ColumnInfo:
-    element = item.type
+def _kind_of(found: Operand, values: Values) -> ColumnType:
+    if len(values.kinds - {_NULL}) > 1:
+        raise found.refuse("is looked for among values of several types")
+    return value_type(next((value for value in values.values if value is not None), ""))
+
+
+def _members(model: str, column: ColumnInfo, values: tuple[Any, ...]) -> list[Any]:
+    return [to_wire(model, column, value) for value in values if value is not None]
+
+
+def _in_query(scope: Scope, found: Operand, condition: Membership) -> str:
+    body = scope.subselect(condition.values)  # type: ignore[arg-type]  # nothing else is made
+    if len(body.outputs) != 1 or body.outputs[0].entity is not None:
+        raise found.refuse("is looked for in a query that gives one column")
+    right = body.outputs[0].operand.column.type
+    if not comparable(found.column.type, right):
+        types = f"{found.column.type.sql} and {right.sql}"
+        raise found.refuse(f"cannot be compared with what the query gives: {types}")
+    return f"{found.text} {'NOT IN' if condition.negated else 'IN'} ({body.text})"
+
+
+def _array_of(element: ColumnType) -> ColumnType:
     # No value is checked against it any more, so its Python type is of no use.
-    array = ColumnType(kind="array", sql=f"{element.sql}[]", python=list, element=element)
-    return retyped(item, array)
+    return ColumnType(kind="array", sql=f"{element.sql}[]", python=list, element=element)
 
 
 def _between(scope: Scope, condition: Between) -> str:
-    found = operand_sql(scope, condition.operand)
-    if found.column.type.kind == "jsonb":
-        raise scope.refuse(found.column, "is JSON, which has no useful order")
-    low = _beside(scope, found, condition.low)
-    return f"{found.text} BETWEEN {low} AND {_beside(scope, found, condition.high)}"
+    found = scope.operand(condition.operand)
+    _refuse_order(found, asked=True)
+    low = beside(scope, found, condition.low)
+    return f"{found.text} BETWEEN {low} AND {beside(scope, found, condition.high)}"
 
 
 def _like(scope: Scope, condition: Like) -> str:
-    found = operand_sql(scope, condition.operand)
-    if found.column.type.kind != "text":
-        raise scope.refuse(found.column, f"is {found.column.type.sql}; only text matches a pattern")
+    found = scope.operand(condition.operand)
+    if found.column.type.kind not in {"text", "unknown"}:
+        raise found.refuse(f"is {found.column.type.sql}; only text matches a pattern")
     pattern = condition.pattern
     if isinstance(pattern, Value):
-        text = scope.value(retyped(found.column, TEXT), pattern.value)
-        _check_pattern(scope, found.column, pattern.value)
+        plain = retyped(found, TEXT)
+        text = scope.value(plain, pattern, convert=partial(_pattern, plain))
     else:
-        text = _beside(scope, found, pattern)
+        text = beside(scope, found, pattern)
     return f"{found.text} {'ILIKE' if condition.ignore_case else 'LIKE'} {text}"
 
 
-def _check_pattern(scope: Scope, column: ColumnInfo, pattern: str) -> None:
+def _pattern(plain: Operand, pattern: Any) -> Any:
+    wire = to_wire(plain.model, plain.column, pattern)
     escapes = len(pattern) - len(pattern.rstrip("\\"))
     if escapes % 2:
-        raise scope.refuse(column, "is matched with a pattern whose last escape escapes nothing")
+        raise plain.refuse("is matched with a pattern whose last escape escapes nothing")
+    return wire
+
+
+def _matches(scope: Scope, condition: Matches) -> str:
+    document, search = search_sql(scope, condition.operand, condition.search, condition.config)
+    return f"{document} @@ {search}"
+
+
+def _holds(scope: Scope, condition: Holds) -> str:
+    found = scope.operand(condition.operand)
+    if found.column.type.kind not in {"boolean", "unknown"}:
+        raise found.refuse(f"is {found.column.type.sql}, neither true nor false")
+    return found.text
+
+
+def _exists(scope: Scope, condition: Exists) -> str:
+    return f"EXISTS ({scope.grammar.exists(scope, condition.query)})"
 
 
 def _containment(scope: Scope, condition: Containment) -> str:
-    whole = operand_sql(scope, condition.operand)
+    whole = scope.operand(condition.operand)
     kind = whole.column.type.kind
-    if kind not in {"array", "jsonb"}:
-        raise scope.refuse(whole.column, f"is {whole.column.type.sql}, which contains nothing")
+    if kind not in {"array", "jsonb", "unknown"}:
+        raise whole.refuse(f"is {whole.column.type.sql}, which contains nothing")
     part = condition.part
     if kind == "jsonb" and isinstance(part, Value):
         # A part need not be a whole document of the field's type.
-        text = scope.value(retyped(whole.column, _ANY_JSON), part.value)
+        text = scope.value(retyped(whole, ANY_JSON), part)
     else:
         text = _array_beside(scope, whole, part)
     return f"{whole.text} @> {text}"
 
 
 def _overlap(scope: Scope, condition: Overlap) -> str:
-    array = operand_sql(scope, condition.operand)
-    if array.column.type.kind != "array":
-        raise scope.refuse(array.column, f"is {array.column.type.sql}, not an array")
+    array = scope.operand(condition.operand)
+    if array.column.type.kind not in {"array", "unknown"}:
+        raise array.refuse(f"is {array.column.type.sql}, not an array")
     return f"{array.text} && {_array_beside(scope, array, condition.other)}"
 
 
 def _array_beside(scope: Scope, array: Operand, node: Node) -> str:
-    if isinstance(node, Value):
-        return scope.value(comparand(array.column), node.value, cast=True)
-    return _beside(scope, array, node)
+    return beside(scope, array, node, cast=True)
 
 
 def _any_item(scope: Scope, condition: AnyItem) -> str:
-    array = operand_sql(scope, condition.operand)
-    element = array.column.type.element
-    if element is None:
-        raise scope.refuse(array.column, f"is {array.column.type.sql}, not an array")
-    item = comparand(retyped(array.column, element))
-    if isinstance(condition.item, Value):
-        text = scope.value(item, condition.item.value, cast=True)
-    else:
-        text = _beside(scope, Operand("", item), condition.item)
-    return f"{text} = ANY({array.text})"
+    array = scope.operand(condition.operand)
+    kind = array.column.type
+    if kind.element is None and kind.kind != "unknown":
+        raise array.refuse(f"is {kind.sql}, not an array")
+    item = comparand(retyped(array, kind.element or UNKNOWN))
+    return f"{beside(scope, item, condition.item, cast=True)} = ANY({array.text})"
 
 
-_WRITERS: Mapping[type[Condition], Callable[[Scope, Any], str]] = {
+CONDITIONS: Mapping[type[Condition], Callable[[Scope, Any], str]] = {
     And: _and,
     AnyItem: _any_item,
     Between: _between,
     Comparison: _comparison,
     Containment: _containment,
+    Exists: _exists,
+    Holds: _holds,
     Like: _like,
+    Matches: _matches,
     Membership: _membership,
     Not: _not,
     NullTest: _null_test,
     Or: _or,
     Overlap: _overlap,
 }
+"""Writers of conditions."""

@@ -1,22 +1,36 @@
 """What names mean in a statement, and how values get into it."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from math import isnan
 from typing import Any
 
 from storehaus.errors import QueryError, ValidationError
-from storehaus.expr import Column
-from storehaus.expr.node import Name, Node
+from storehaus.expr import Column, Condition
+from storehaus.expr.computation import OfDerived
+from storehaus.expr.expression import Computed
+from storehaus.expr.node import Name, Node, Subselect
 from storehaus.model.records import ColumnInfo, TableInfo
-from storehaus.model.types import ColumnType, column_type
+from storehaus.model.types import ColumnType
 from storehaus.model.validation import wire_value
-from storehaus.sql.binder import Writer
-from storehaus.sql.identifiers import cast_name
+from storehaus.query.sources import Alias, Derived, Source
+from storehaus.sql.binder import Binder, Convert, ValueNode, Writer
+from storehaus.sql.identifiers import cast_name, quote_identifier
+from storehaus.sql.types import NUMERIC
 
-__all__ = ["NUMERIC", "Scope", "comparand", "retyped"]
-
-NUMERIC = column_type(Decimal)
+__all__ = [
+    "Body",
+    "Grammar",
+    "Operand",
+    "Origin",
+    "Output",
+    "Scope",
+    "comparand",
+    "retyped",
+    "to_wire",
+]
 
 # The server would take the parameter for inet and JSON text for text.
 _CAST_ALWAYS = frozenset({"cidr", "jsonb"})
@@ -25,114 +39,359 @@ _SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """One table and the place where values go.
+class Operand:
+    """An expression as SQL.
 
     Attributes:
-        info: The model that names are looked up in.
-        writer: Takes the values.
+        text: SQL that needs no parentheses around it.
+        column: The column it is, or comes from, with the type of the result.
+        model: Name of the model it belongs to, for messages.
+        schema: Schema in which its enum is looked for; None is the first of `search_path`.
     """
 
-    info: TableInfo
-    writer: Writer
+    text: str
+    column: ColumnInfo
+    model: str
+    schema: str | None = None
+
+    def like(self, text: str, column: ColumnInfo) -> "Operand":
+        """Give something computed from it."""
+        return Operand(text, column, self.model, self.schema)
+
+    def refuse(self, reason: str) -> QueryError:
+        """Make the error for an operand that cannot be used this way."""
+        name = self.column.name
+        return QueryError(f"{self.model}.{name} {reason}", model=self.model, field=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One item of what a query gives.
+
+    Attributes:
+        label: Its name in Python.
+        operand: What it is; for a whole row its first column.
+        entity: The model, where it is a whole row; None for a single value.
+        nullable: Whether a whole row can be missing.
+    """
+
+    label: str
+    operand: Operand
+    entity: TableInfo | None = None
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A query as SQL.
+
+    Attributes:
+        text: The statement.
+        outputs: What it gives.
+        columns: Columns by label, as a query around it names them.
+    """
+
+    text: str
+    outputs: tuple[Output, ...]
+    columns: Mapping[str, Operand]
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """Who writes what. Families of nodes need each other, but their modules need only this.
+
+    Attributes:
+        operands: Writers of expressions by node.
+        conditions: Writers of conditions by node.
+        select: Writer of queries, given the level around.
+        exists: Writer of queries of which only counts whether they give a row.
+    """
+
+    operands: "Mapping[type[Any], Callable[[Scope, Any], Operand]]"
+    conditions: "Mapping[type[Any], Callable[[Scope, Any], str]]"
+    select: "Callable[[Scope, Any], Body]"
+    exists: "Callable[[Scope, Any], str]"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A relation in FROM.
+
+    Attributes:
+        source: What the query calls it.
+        name: What the statement calls it.
+        info: Its model; None for a projection.
+        columns: Columns of a projection by label; empty for a model.
+        nullable: Whether an outer join can leave its columns NULL.
+    """
+
+    source: Source
+    name: str
+    info: TableInfo | None
+    columns: Mapping[str, Operand]
+    nullable: bool = False
+
+    def answers(self, wanted: Any) -> bool:
+        """Whether a column of `wanted` is one of these."""
+        if isinstance(self.source, Alias):
+            return bool(self.source == wanted)
+        # A field of an abstract class is one of every model derived from it.
+        return (
+            self.info is not None
+            and isinstance(wanted, type)
+            and issubclass(self.info.model, wanted)
+        )
+
+
+class Scope:
+    """The relations of one query level, those of the levels around it, and where values go.
+
+    Args:
+        grammar: Who writes what.
+        writer: Takes the values.
+        qualified: Whether own columns are written with the name of their relation.
+        outer: The level around; None for the outermost.
+        ctes: Common table expressions that are visible, with their columns by label.
+        excluded: Whether `excluded(…)` means something.
+    """
+
+    __slots__ = ("ctes", "excluded", "grammar", "labels", "origins", "outer", "qualified", "writer")
+
+    def __init__(
+        self,
+        grammar: Grammar,
+        writer: Writer,
+        *,
+        qualified: bool = False,
+        outer: "Scope | None" = None,
+        ctes: Mapping[str, Mapping[str, Operand]] | None = None,
+        excluded: bool = False,
+    ) -> None:
+        self.grammar = grammar
+        self.writer = writer
+        self.qualified = qualified
+        self.outer = outer
+        self.ctes = ctes or {}
+        self.excluded = excluded
+        self.origins: list[Origin] = []
+        self.labels: Mapping[str, Operand] = {}
+
+    @property
+    def info(self) -> TableInfo:
+        """The model that names are looked up in.
+
+        Raises:
+            QueryError: When the query is about no model.
+        """
+        info = self.origins[0].info if self.origins else None
+        if info is None:
+            raise QueryError("the query is about a projection, which is no model")
+        return info
 
     @property
     def model(self) -> str:
-        """Name of the model."""
-        return self.info.model.__name__
+        """Name of the model, for messages."""
+        info = self.origins[0].info if self.origins else None
+        return "the query" if info is None else info.model.__name__
 
-    def column(self, node: Node) -> ColumnInfo:
-        """Look a field up.
+    @property
+    def schema(self) -> str | None:
+        """Schema of the model, where enums are looked for."""
+        info = self.origins[0].info if self.origins else None
+        return None if info is None else info.schema
+
+    def beside(self) -> "Scope":
+        """Give a level in the place of this one that sees none of its relations."""
+        return Scope(self.grammar, self.writer, outer=self.outer, ctes=self.ctes)
+
+    def trial(self) -> "Scope":
+        """Give a level in the place of this one whose values are thrown away."""
+        return Scope(self.grammar, Binder(), outer=self.outer, ctes=self.ctes)
+
+    def free_name(self, wanted: str) -> str:
+        """Give a name that no relation has which is visible here."""
+        taken: set[str] = set()
+        level: Scope | None = self
+        while level is not None:
+            taken.update(origin.name for origin in level.origins)
+            level = level.outer
+        name, number = wanted, 1
+        while name in taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        return name
+
+    def operand(self, node: Node) -> Operand:
+        """Write an expression.
 
         Raises:
-            QueryError: When the model has none of this name, or the column is another model's.
+            QueryError: On an unknown name, or types that do not go together.
+        """
+        inner = node.node if isinstance(node, Computed) else node  # pyright: ignore[reportUnknownMemberType]  # any value
+        writer = self.grammar.operands.get(type(inner))
+        return self.reference(inner) if writer is None else writer(self, inner)
+
+    def condition(self, condition: Condition) -> str:
+        """Write a condition.
+
+        Raises:
+            QueryError: On an unknown name, or a value that does not fit.
+        """
+        writer = self.grammar.conditions.get(type(condition))
+        if writer is None:
+            raise QueryError(f"{type(condition).__name__} cannot be used here", model=self.model)
+        return writer(self, condition)
+
+    def subselect(self, query: Subselect[Any]) -> Body:
+        """Write a query that stands within this one; it may name columns of this one."""
+        return self.grammar.select(self, query)
+
+    def reference(self, node: Node) -> Operand:
+        """Look a column up.
+
+        Raises:
+            QueryError: When there is none of this name, or it belongs to no source of the query.
         """
         if isinstance(node, Column):
-            # A field of an abstract class is one of every model derived from it.
-            if not issubclass(self.info.model, node.model):
-                raise QueryError(
-                    f"{node!r} is no column of {self.model}, whose rows the query is about",
-                    model=self.model,
-                    field=node.name,
-                )
-            return self.info.by_name[node.name]
+            return self._column(node)  # pyright: ignore[reportUnknownArgumentType]  # any value
         if isinstance(node, Name):
             return self._named(node.name)
+        if isinstance(node, OfDerived):
+            return self._derived(node)
         raise QueryError(
             f"{type(node).__name__} is not a value of a row of {self.model}", model=self.model
         )
 
-    def _named(self, name: object) -> ColumnInfo:
-        found = self.info.by_name.get(name) if isinstance(name, str) else None
-        if found is not None:
-            return found
+    def _column(self, node: Column[Any]) -> Operand:
+        level: Scope | None = self
+        while level is not None:
+            for origin in level.origins:
+                if origin.answers(node.model) and origin.info is not None:
+                    column = origin.info.by_name[node.name]
+                    return level._of_model(origin, column, qualified=level is not self)  # noqa: SLF001 - the same class
+            level = level.outer
+        raise QueryError(
+            f"{node!r} is no column of {self.model}, whose rows the query is about"
+            if len(self.origins) < 2  # noqa: PLR2004 - without joins
+            else f"{node!r} belongs to none of the sources of the query",
+            model=self.model,
+            field=node.name,
+        )
+
+    def _of_model(self, origin: Origin, column: ColumnInfo, *, qualified: bool) -> Operand:
+        assert origin.info is not None  # noqa: S101 - a model's
+        text = quote_identifier(column.column)
+        if qualified or self.qualified:
+            text = f"{quote_identifier(origin.name)}.{text}"
+        return Operand(text, column, origin.info.model.__name__, origin.info.schema)
+
+    def _named(self, name: object) -> Operand:
+        if isinstance(name, str):
+            label = self.labels.get(name)
+            if label is not None:
+                return label
+            origin = self.origins[0] if self.origins else None
+            if origin is not None and origin.info is not None and name in origin.info.by_name:
+                return self._of_model(origin, origin.info.by_name[name], qualified=False)
+            if origin is not None and name in origin.columns:
+                return self._of_projection(origin, name, qualified=False)
         # The name comes from outside: it is shown short and without anything unprintable.
         shown = ascii(name)[:_SHOWN_CHARACTERS] if isinstance(name, str) else type(name).__name__
         raise QueryError(f"{self.model} has no field {shown}", model=self.model, field=shown)
 
-    def value(self, column: ColumnInfo, value: object, *, cast: bool = False) -> str:
-        """Check a value against a column's type, give the SQL that stands for it.
+    def _derived(self, node: OfDerived) -> Operand:
+        level: Scope | None = self
+        while level is not None:
+            for origin in level.origins:
+                if isinstance(origin.source, Derived) and origin.source.name == node.source:
+                    return level._of_projection(origin, node.name, qualified=level is not self)  # noqa: SLF001 - the same class
+            level = level.outer
+        raise QueryError(f"{node.source!r:.60} is none of the sources of the query")
 
-        Bounds such as `max_length` do not matter: asking for what cannot be there is legal.
+    def _of_projection(self, origin: Origin, label: str, *, qualified: bool) -> Operand:
+        found = origin.columns.get(label)
+        if found is None:
+            raise QueryError(f"{origin.name!r:.60} has no column {label!r:.60}", field=label)
+        if qualified or self.qualified:
+            return replace(found, text=f"{quote_identifier(origin.name)}.{found.text}")
+        return found
+
+    def constant(self, beside: Operand, wire: Any) -> str:
+        """Give the SQL that stands for a value that is in wire form already."""
+        named = beside.column.type.kind in _CAST_ALWAYS
+        name = cast_name(beside.schema, beside.column.type) if named else None
+        return self.writer.write(wire, name)
+
+    def value(
+        self,
+        beside: Operand,
+        node: ValueNode,
+        *,
+        cast: bool = False,
+        convert: Convert | None = None,
+    ) -> str:
+        """Give the SQL that stands for a value.
+
+        It is checked against the type of what it stands beside. Bounds such as `max_length` do not
+        matter: asking for what cannot be there is legal.
 
         Args:
-            column: What the value is compared or computed with.
-            value: The value as the caller gave it.
+            beside: What the value is compared or computed with.
+            node: Holds the value.
             cast: Whether its type is named, where the server could not infer it.
+            convert: From the value to its wire form; None is `to_wire` of the column.
 
         Raises:
             QueryError: When the value does not fit the type.
         """
-        return self.write(column, self.wire(column, value), cast=cast)
+        column = beside.column
+        name = None
+        if cast or column.type.kind in _CAST_ALWAYS:
+            name = cast_name(beside.schema, column.type)
+        if convert is None:
+            convert = partial(to_wire, beside.model, column)
+        return self.writer.place(node, column, convert, name)
 
-    def wire(self, column: ColumnInfo, value: object) -> Any:
-        """Check a value against a column's type, give it in wire form.
 
-        Raises:
-            QueryError: When the value does not fit the type.
-        """
-        if type(value) is int and column.type.kind == "numeric":
-            value = Decimal(value)  # exact, and what everybody writes: balance > 0
-        try:
-            wire = wire_value(self.model, column, value, bounds=False)
-        except ValidationError as invalid:
-            raise QueryError(invalid.message, model=invalid.model, field=invalid.field) from None
-        if isinstance(wire, float) and isnan(wire):
-            raise QueryError(
-                f"{self.model}.{column.name} is compared with NaN, which Python and PostgreSQL"
-                " order differently",
-                model=self.model,
-                field=column.name,
-            )
-        return wire
+def to_wire(model: str, column: ColumnInfo, value: object) -> Any:
+    """Check a value against a column's type, give it in wire form.
 
-    def write(self, column: ColumnInfo, wire: Any, *, cast: bool = False) -> str:
-        """Give the SQL that stands for a value in wire form."""
-        named = cast or column.type.kind in _CAST_ALWAYS
-        return self.writer.write(wire, cast_name(self.info.schema, column.type) if named else None)
-
-    def refuse(self, column: ColumnInfo, reason: str) -> QueryError:
-        """Make the error for a column that cannot be used this way."""
-        return QueryError(
-            f"{self.model}.{column.name} {reason}", model=self.model, field=column.name
+    Raises:
+        QueryError: When the value does not fit the type.
+    """
+    if type(value) is int and column.type.kind == "numeric":
+        value = Decimal(value)  # exact, and what everybody writes: balance > 0
+    try:
+        wire = wire_value(model, column, value, bounds=False)
+    except ValidationError as invalid:
+        raise QueryError(invalid.message, model=invalid.model, field=invalid.field) from None
+    if isinstance(wire, float) and isnan(wire):
+        raise QueryError(
+            f"{model}.{column.name} is compared with NaN, which Python and PostgreSQL"
+            " order differently",
+            model=model,
+            field=column.name,
         )
+    return wire
 
 
-def comparand(column: ColumnInfo) -> ColumnInfo:
-    """What a value beside this column must be like: never None, decimals of any size."""
+def comparand(operand: Operand) -> Operand:
+    """What a value beside this operand must be like: never None, decimals of any size."""
+    column = operand.column
     known: ColumnInfo | None = column.derived.get(comparand)
     if known is None:
-        sized = column.type.numeric is not None
-        known = replace(column, type=NUMERIC if sized else column.type, nullable=False, derived={})
+        kind = NUMERIC if column.type.kind == "numeric" else column.type
+        known = replace(column, type=kind, nullable=False, derived={})
         column.derived[comparand] = known
-    return known
+    return replace(operand, column=known)
 
 
-def retyped(column: ColumnInfo, new: ColumnType) -> ColumnInfo:
-    """The same field for messages, with another type."""
-    key = (retyped, new.kind, new.sql)
+def retyped(operand: Operand, new: ColumnType) -> Operand:
+    """The same operand for messages, with another type."""
+    column = operand.column
+    key = (retyped, new.kind, new.sql, new.python)
     known: ColumnInfo | None = column.derived.get(key)
     if known is None:
         known = replace(column, type=new, nullable=False, derived={})
         column.derived[key] = known
-    return known
+    return replace(operand, column=known)

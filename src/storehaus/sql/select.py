@@ -1,145 +1,413 @@
-"""Queries as SQL."""
+"""SELECT as SQL: one query level, with the levels within it."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from storehaus.errors import QueryError
-from storehaus.expr import Ordering
+from storehaus.expr import Column, Ordering
+from storehaus.expr.computation import (
+    AggregateCall,
+    Call,
+    Case,
+    GroupingSets,
+    JsonItem,
+    JsonScalar,
+    Labelled,
+    OfDerived,
+    Variadic,
+    WindowCall,
+)
 from storehaus.expr.condition import And
-from storehaus.model.records import TableInfo
-from storehaus.query.query import Clauses, Query
-from storehaus.sql.binder import Binder, Writer
-from storehaus.sql.conditions import condition_sql, is_vacuous
-from storehaus.sql.identifiers import column_list, quote_identifier, table_name
-from storehaus.sql.operands import operand_sql
-from storehaus.sql.scope import Scope
-from storehaus.sql.statement import Statement
+from storehaus.expr.expression import Computed
+from storehaus.expr.node import Name, Node, Subselect, Value
+from storehaus.query.clauses import Clauses, Lock
+from storehaus.query.query import Fluent
+from storehaus.query.sources import Alias, Combined, Cte, Entity
+from storehaus.sql.aggregates import ordered
+from storehaus.sql.columns import column_list
+from storehaus.sql.identifiers import quote_identifier
+from storehaus.sql.scope import Body, Operand, Origin, Output, Scope
+from storehaus.sql.sources import Sources, combined_sql
+from storehaus.sql.types import BIGINT, computed_column
 
-__all__ = ["compile_count", "compile_exists", "compile_filter", "compile_find", "has_filter"]
-
-
-def compile_find(info: TableInfo, query: Query[Any]) -> Statement:
-    """Write the SELECT of whole rows, columns in the order of `info.columns`.
-
-    Raises:
-        QueryError: When the query is about another model, or means nothing for this one.
-    """
-    binder = Binder()
-    scope = _scope(info, query, binder)
-    text = _select(info) + _from(scope, query.clauses)
-    text += _order_by(scope, query.clauses.ordering)
-    return binder.statement(text + _limits(query.clauses, binder))
+__all__ = ["Select", "select_exists", "write_select"]
 
 
-def compile_count(info: TableInfo, query: Query[Any]) -> Statement:
-    """Write the SELECT of the number of rows that the query gives; it gives one row.
-
-    Raises:
-        QueryError: As `compile_find`.
-    """
-    binder = Binder()
-    clauses = query.clauses
-    rows = _from(_scope(info, query, binder), clauses)
-    if clauses.limit is None and clauses.offset is None:
-        return binder.statement(f"SELECT count(*){rows}")
-    limited = f"SELECT 1{rows}{_limits(clauses, binder)}"
-    return binder.statement(f'SELECT count(*) FROM ({limited}) AS "limited"')
+def write_select(around: Scope, query: Subselect[Any]) -> Body:
+    """Write a query that stands within the level `around`."""
+    return Select(around, _clauses_of(query)).body()
 
 
-def compile_exists(info: TableInfo, query: Query[Any]) -> Statement:
-    """Write the SELECT of whether the query gives a row; it gives one boolean.
-
-    Raises:
-        QueryError: As `compile_find`.
-    """
-    binder = Binder()
-    rows = _from(_scope(info, query, binder), query.clauses)
-    return binder.statement(f"SELECT EXISTS (SELECT 1{rows}{_limits(query.clauses, binder)})")
+def select_exists(around: Scope, query: Subselect[Any]) -> str:
+    """Write a query of which only counts whether it gives a row."""
+    return Select(around, _clauses_of(query)).exists()
 
 
-def compile_filter(info: TableInfo, query: Query[Any], binder: Writer) -> str:
-    """Write the condition of a query for the WHERE of an UPDATE or DELETE.
+def _clauses_of(query: Subselect[Any]) -> Clauses:
+    if isinstance(query, Fluent):
+        return query.clauses  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # any row
+    raise QueryError(f"a query is needed, not {type(query).__name__}")
+
+
+class Select:
+    """One query level on its way to SQL.
 
     Args:
-        info: The model that is written to.
-        query: Which rows. The order does not matter.
-        binder: Takes the values.
-
-    Returns:
-        The condition, that of soft delete included; empty when every row is meant.
-
-    Raises:
-        QueryError: As `compile_find`, and when the query has a limit or an offset, which a write
-            cannot keep to.
+        around: The level around.
+        clauses: What is asked for.
     """
-    scope = _scope(info, query, binder)
-    if query.clauses.limit is not None or query.clauses.offset is not None:
-        raise QueryError("a write by query has neither limit nor offset", model=scope.model)
-    return _where(scope, query.clauses)
+
+    __slots__ = ("_clauses", "_ctes", "_sources", "scope")
+
+    def __init__(self, around: Scope, clauses: Clauses) -> None:
+        self._clauses = clauses
+        outer = around if around.origins else around.outer
+        self.scope = Scope(
+            around.grammar,
+            around.writer,
+            qualified=bool(clauses.joins),
+            outer=outer,
+            ctes=around.ctes,
+        )
+        self._ctes = self._with()
+        self._sources: Sources | None = None
+
+    def body(self) -> Body:
+        """Write all of it."""
+        clauses = self._clauses
+        if _is_bare(clauses) and isinstance(clauses.source, Combined):
+            text, first = combined_sql(self.scope, clauses.source)
+            return replace(first, text=f"{self._ctes}{text}")
+        origin = self._from()
+        items = self._items()
+        text = f"{self._ctes}SELECT {self._distinct(items)}{items.text}{origin}"
+        text += self._groups(items) + self._order_by(items) + self._limits() + self._locks()
+        return Body(text, items.outputs, items.columns)
+
+    def exists(self) -> str:
+        """Write it with rows that hold nothing."""
+        clauses = self._clauses
+        if clauses.groups or clauses.having or clauses.distinct is not None:
+            return self.body().text
+        if clauses.items is not None and any(map(_is_aggregate, clauses.items)):
+            return self.body().text
+        return f"{self._ctes}SELECT 1{self._from()}{self._limits()}"
+
+    def count(self) -> str:
+        """Write the number of rows that it gives."""
+        clauses = self._clauses
+        limited = clauses.limit is not None or clauses.offset is not None
+        whole = clauses.groups or clauses.having or clauses.distinct is not None
+        if whole or (clauses.items is not None and any(map(_is_aggregate, clauses.items))):
+            ctes, self._ctes = self._ctes, ""
+            return f'{ctes}SELECT count(*) FROM ({self.body().text}) AS "counted"'
+        rows = self._from()
+        if not limited:
+            return f"{self._ctes}SELECT count(*){rows}"
+        inner = f"SELECT 1{rows}{self._limits()}"
+        return f'{self._ctes}SELECT count(*) FROM ({inner}) AS "limited"'
+
+    def where(self) -> str:
+        """Write the condition for the rows, that of soft delete included; empty for all rows."""
+        sources = self._placed()
+        conditions = self._clauses.conditions
+        # One OR would take the conditions of soft delete into its last branch.
+        given = self.scope.condition(And(conditions)) if conditions else ""
+        return " AND ".join(filter(None, (given, *sources.visible)))
+
+    def _placed(self) -> Sources:
+        if self._sources is None:
+            self._sources = Sources(self.scope, self._clauses)
+        return self._sources
+
+    def _from(self) -> str:
+        where = self.where()
+        return f" FROM {self._placed().text}" + (f" WHERE {where}" if where else "")
+
+    def _with(self) -> str:
+        if not self._clauses.ctes:
+            return ""
+        texts: list[str] = []
+        for each in self._clauses.ctes:
+            body = self._cte(each)
+            self.scope.ctes = {**self.scope.ctes, each.name: body.columns}
+            how = {None: "", True: "MATERIALIZED ", False: "NOT MATERIALIZED "}[each.materialized]
+            texts.append(f"{quote_identifier(each.name)} AS {how}({body.text})")
+        word = "RECURSIVE " if any(each.recursive for each in self._clauses.ctes) else ""
+        return f"WITH {word}{', '.join(texts)} "
+
+    def _cte(self, each: Cte) -> Body:
+        scope = self.scope
+        if not each.recursive:
+            return scope.subselect(each.query)
+        source = _clauses_of(each.query).source
+        if not isinstance(source, Combined) or source.operator != "union":
+            raise QueryError(f"the recursive {each.name!r:.60} is start.union(step)")
+        # What it gives is known from its start; with that its step can name it.
+        start = scope.trial().subselect(source.left)
+        known = scope.ctes
+        scope.ctes = {**known, each.name: start.columns}
+        try:
+            return scope.subselect(each.query)
+        finally:
+            scope.ctes = known
+
+    def _items(self) -> "_Items":
+        clauses = self._clauses
+        if clauses.items is not None:
+            return _Items.of(self.scope, clauses.items)
+        if clauses.groups:
+            raise QueryError("a query with group_by() gives a projection: select(...) what it has")
+        return _Items.whole(self.scope)
+
+    def _distinct(self, items: "_Items") -> str:
+        keys = self._clauses.distinct
+        if keys is None:
+            return ""
+        if not keys:
+            return "DISTINCT "
+        return f"DISTINCT ON ({', '.join([self._key(key, items) for key in keys])}) "
+
+    def _groups(self, items: "_Items") -> str:
+        clauses = self._clauses
+        text = ""
+        if clauses.groups:
+            text = " GROUP BY " + ", ".join([self._group(key, items) for key in clauses.groups])
+        if clauses.having:
+            self.scope.labels = items.by_label
+            text += f" HAVING {self.scope.condition(And(clauses.having))}"
+            self.scope.labels = {}
+        return text
+
+    def _group(self, key: Node, items: "_Items") -> str:
+        if not isinstance(key, GroupingSets):
+            return self._key(key, items)
+        sets = [", ".join([self._key(each, items) for each in keys]) for keys in key.sets]
+        if key.kind == "grouping sets":
+            sets = [f"({each})" for each in sets]
+        return f"{key.kind.upper()} ({', '.join(sets)})"
+
+    def _key(self, key: Node, items: "_Items") -> str:
+        # By its place, a label stands for its expression also where a column has the same name.
+        place = items.places.get(key.name) if isinstance(key, Name) else items.same(key)
+        if place is not None:
+            return str(place)
+        return self.scope.operand(key).text
+
+    def _order_by(self, items: "_Items") -> str:
+        if not self._clauses.ordering:
+            return ""
+        keys = [self._sort_key(key, items) for key in self._clauses.ordering]
+        return f" ORDER BY {', '.join(keys)}"
+
+    def _sort_key(self, key: Ordering, items: "_Items") -> str:
+        inner = _inner(key.operand)
+        if isinstance(inner, Name) and inner.name in items.places:
+            return ordered(quote_identifier(inner.name), key)
+        place = items.same(key.operand)
+        return ordered(self.scope.operand(inner).text if place is None else str(place), key)
+
+    def _limits(self) -> str:
+        return _limit(self.scope, "LIMIT", self._clauses.limit) + _limit(
+            self.scope, "OFFSET", self._clauses.offset
+        )
+
+    def _locks(self) -> str:
+        return "".join([self._lock(lock) for lock in self._clauses.locks])
+
+    def _lock(self, lock: Lock) -> str:
+        names: list[str] = []
+        for source in lock.sources:
+            found = next((o for o in self.scope.origins if o.source == source), None)
+            if found is None:
+                raise QueryError(f"{source.__name__} is none of the sources of the query")
+            names.append(quote_identifier(found.name))
+        of = f" OF {', '.join(names)}" if names else ""
+        wait = "" if lock.wait == "wait" else f" {lock.wait.upper()}"
+        return f" FOR {lock.strength.upper()}{of}{wait}"
 
 
-def has_filter(query: Query[Any]) -> bool:
-    """Whether a query can leave rows out, soft delete aside.
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """The list of a SELECT.
 
-    Conditions that hold for every row by their shape, such as `filter_by_all_tags([])`, do
-    not count.
+    Attributes:
+        text: It as SQL.
+        outputs: What the rows hold.
+        columns: Columns by label, as a query around this one names them.
+        by_label: Expressions by label, as HAVING writes them.
+        places: Places by label, from 1 on; only where rows are a projection.
+        nodes: Places by the identity of the expression.
     """
-    return not all(map(is_vacuous, query.clauses.conditions))
+
+    text: str
+    outputs: tuple[Output, ...]
+    columns: Mapping[str, Operand]
+    by_label: Mapping[str, Operand]
+    places: Mapping[str, int]
+    nodes: Mapping[int, int]
+
+    def same(self, key: Node) -> int | None:
+        """Find an item that is computed and sorted or grouped by, so that it is written once."""
+        inner = _inner(key)
+        if isinstance(inner, Column | Name):
+            return None
+        return self.nodes.get(id(inner))  # pyright: ignore[reportUnknownArgumentType]  # any value
+
+    @classmethod
+    def whole(cls, scope: Scope) -> "_Items":
+        """Take all columns of the first source."""
+        origin = scope.origins[0]
+        if origin.info is None:
+            return cls._projected(scope, origin)
+        operand = Operand("", origin.info.columns[0], origin.info.model.__name__)
+        output = Output("", operand, origin.info, nullable=origin.nullable)
+        columns = {
+            column.name: Operand(
+                quote_identifier(column.column),
+                column,
+                origin.info.model.__name__,
+                origin.info.schema,
+            )
+            for column in origin.info.columns
+        }
+        return cls(_columns(scope, origin), (output,), columns, {}, {}, {})
+
+    @classmethod
+    def _projected(cls, scope: Scope, origin: Origin) -> "_Items":
+        prefix = f"{quote_identifier(origin.name)}." if scope.qualified else ""
+        text = ", ".join([f"{prefix}{operand.text}" for operand in origin.columns.values()])
+        outputs = tuple(Output(label, operand) for label, operand in origin.columns.items())
+        places = {label: i for i, label in enumerate(origin.columns, start=1)}
+        return cls(text, outputs, origin.columns, {}, places, {})
+
+    @classmethod
+    def of(cls, scope: Scope, nodes: Sequence[Node]) -> "_Items":
+        """Write the items of a projection."""
+        labels = _labels(nodes)
+        texts: list[str] = []
+        outputs: list[Output] = []
+        columns: dict[str, Operand] = {}
+        by_label: dict[str, Operand] = {}
+        places: dict[str, int] = {}
+        known: dict[int, int] = {}
+        place = 1
+        for node, label in zip(nodes, labels, strict=True):
+            inner = _inner(node)
+            if isinstance(inner, Entity):
+                output, text, width = _entity(scope, inner, label)
+                texts.append(text)
+                outputs.append(output)
+                place += width
+                continue
+            operand = scope.operand(inner)
+            natural = isinstance(inner, Column | Name | OfDerived)
+            name = quote_identifier(label)
+            same = natural and operand.text.rpartition(".")[2] == name
+            texts.append(operand.text if same else f"{operand.text} AS {name}")
+            outputs.append(Output(label, operand))
+            columns[label] = replace(operand, text=name)
+            by_label[label] = operand
+            places[label] = place
+            known[id(inner)] = place
+            place += 1
+        return cls(", ".join(texts), tuple(outputs), columns, by_label, places, known)
 
 
-def _select(info: TableInfo) -> str:
-    # The list of columns is the longest part, and always the same.
-    known: str | None = info.derived.get(_select)
-    if known is None:
-        known = info.derived[_select] = f"SELECT {column_list(info.columns)}"
-    return known
+def _entity(scope: Scope, node: Entity, label: str) -> tuple[Output, str, int]:
+    for origin in scope.origins:
+        if origin.source == node.source and origin.info is not None:
+            operand = Operand("", origin.info.columns[0], origin.info.model.__name__)
+            output = Output(label, operand, origin.info, nullable=origin.nullable)
+            return output, _columns(scope, origin), len(origin.info.columns)
+    raise QueryError(f"{node.source.__name__} is none of the sources of the query")
 
 
-def _scope(info: TableInfo, query: Query[Any], writer: Writer) -> Scope:
-    if query.model is not None and query.model is not info.model:
-        raise QueryError(
-            f"the query is about {query.model.__name__}, not about {info.model.__name__}",
-            model=info.model.__name__,
-        )
-    return Scope(info, writer)
+def _columns(scope: Scope, origin: Origin) -> str:
+    info = origin.info
+    assert info is not None  # noqa: S101 - a model's
+    if not scope.qualified:
+        return column_list(info.columns)
+    name = quote_identifier(origin.name)
+    return ", ".join([f"{name}.{quote_identifier(column.column)}" for column in info.columns])
 
 
-def _from(scope: Scope, clauses: Clauses) -> str:
-    where = _where(scope, clauses)
-    return f" FROM {table_name(scope.info)}" + (f" WHERE {where}" if where else "")
+def _labels(nodes: Sequence[Node]) -> list[str]:
+    """Name the items: by their labels, else by what they are, each name once."""
+    given = [inner.label for node in nodes if isinstance(inner := _unwrapped(node), Labelled)]
+    if len(set(given)) < len(given):
+        raise QueryError("two items of a projection have the same label")
+    taken = set(given)
+    labels: list[str] = []
+    for i, node in enumerate(nodes, start=1):
+        inner = _unwrapped(node)
+        if isinstance(inner, Labelled):
+            labels.append(inner.label)
+            continue
+        name, number = _natural_name(inner) or f"column_{i}", 1
+        label = name
+        while label in taken:
+            number += 1
+            label = f"{name}_{number}"
+        taken.add(label)
+        labels.append(label)
+    return labels
 
 
-def _where(scope: Scope, clauses: Clauses) -> str:
-    visible = _visible(scope, clauses)
-    given = condition_sql(scope, And(clauses.conditions)) if clauses.conditions else ""
-    return " AND ".join(filter(None, (given, visible)))
+def _natural_name(node: Node) -> str | None:
+    match node:
+        case Column() | Name() | OfDerived() | AggregateCall():
+            return node.name
+        case Call():
+            return node.name[-1]
+        case Variadic():
+            return node.keyword
+        case Case():
+            return "case"
+        case WindowCall():
+            return _natural_name(node.function)
+        case Entity():
+            return _source_name(node.source)
+        case JsonItem():
+            return str(node.path.value[-1]) or None
+        case JsonScalar():
+            return _natural_name(node.item)
+        case _:
+            return None
 
 
-def _visible(scope: Scope, clauses: Clauses) -> str:
-    flag = scope.info.soft_delete
-    if clauses.visibility == "deleted" and flag is None:
-        raise QueryError(
-            f"{scope.model} does not soft-delete, so it has no deleted rows", model=scope.model
-        )
-    if flag is None or clauses.visibility == "all":
+def _source_name(source: Any) -> str:
+    name: str = source.name if isinstance(source, Alias) else source.__table_info__.name
+    return name
+
+
+def _unwrapped(node: Node) -> Node:
+    return node.node if isinstance(node, Computed) else node  # pyright: ignore[reportUnknownMemberType]  # any value
+
+
+def _inner(node: Node) -> Node:
+    """Look behind a label."""
+    inner = _unwrapped(node)
+    return _inner(inner.operand) if isinstance(inner, Labelled) else inner
+
+
+def _is_aggregate(node: Node) -> bool:
+    return isinstance(_inner(node), AggregateCall)
+
+
+def _is_bare(clauses: Clauses) -> bool:
+    """Whether there is nothing but a source."""
+    plain = Clauses(source=clauses.source, ctes=clauses.ctes, visibility=clauses.visibility)
+    return all(
+        getattr(clauses, name) is getattr(plain, name)
+        for name in Clauses.__struct_fields__
+        if name != "relations"
+    )
+
+
+def _limit(scope: Scope, word: str, rows: Value | None) -> str:
+    if rows is None:
         return ""
-    text = quote_identifier(flag.column)
-    return text if clauses.visibility == "active" else f"NOT {text}"
-
-
-def _order_by(scope: Scope, ordering: tuple[Ordering, ...]) -> str:
-    if not ordering:
-        return ""
-    return " ORDER BY " + ", ".join([_sort_key(scope, key) for key in ordering])
-
-
-def _sort_key(scope: Scope, key: Ordering) -> str:
-    text = operand_sql(scope, key.operand).text
-    direction = " DESC" if key.descending else ""
-    nulls = "" if key.nulls is None else f" NULLS {key.nulls.upper()}"
-    return text + direction + nulls
-
-
-def _limits(clauses: Clauses, writer: Writer) -> str:
-    limit = "" if clauses.limit is None else f" LIMIT {writer.write(clauses.limit)}"
-    offset = "" if clauses.offset is None else f" OFFSET {writer.write(clauses.offset)}"
-    return limit + offset
+    operand = Operand("", computed_column(word.lower(), BIGINT, nullable=False), scope.model)
+    return f" {word} {scope.value(operand, rows)}"

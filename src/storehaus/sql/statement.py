@@ -16,7 +16,10 @@ class Statement:
     Attributes:
         text: SQL with `$1 … $n`.
         params: Values in wire form, `params[0]` for `$1`.
+        resets: Whether it may change the state of the connection (it calls functions that nobody
+            here knows), which is then reset before it is used again.
     """
 
     text: str
     params: tuple[Any, ...] = ()
+    resets: bool = False

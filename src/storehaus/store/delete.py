@@ -7,7 +7,7 @@ from storehaus.driver import Row
 from storehaus.model import Model
 from storehaus.sql.binder import Binder
 from storehaus.sql.delete import delete_by_key, delete_many, delete_where, purge_one
-from storehaus.sql.select import compile_filter
+from storehaus.sql.filters import compile_filter
 from storehaus.sql.statement import Statement
 from storehaus.store.batch import StatementBatch, always, over_arrays
 from storehaus.store.change import Change, Outcome
@@ -142,7 +142,7 @@ class DeleteWhere(Generic[M]):
         tags = checked_tags(info, self.change.tags)
         if info.soft_delete is not None:
             binder.write(tags)
-        statement = binder.statement(delete_where(info, where, len(binder.params)))
+        statement = binder.statement(delete_where(info, where, binder.count))
         return [StatementBatch(info=info, statement=always(statement))]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:

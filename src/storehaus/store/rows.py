@@ -11,7 +11,7 @@ from storehaus.errors import DatabaseError
 from storehaus.model import Model, TableInfo
 from storehaus.model.wire import decoder
 
-__all__ = ["RowReader"]
+__all__ = ["RowReader", "decoded"]
 
 M = TypeVar("M", bound=Model)
 
@@ -40,22 +40,35 @@ class RowReader(Generic[M]):
         """
         if not self._decoders or not rows:
             return list(starmap(self._build, rows))
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        return self.columns(list(zip(*rows, strict=True)))
+
+    def columns(self, columns: Sequence[Sequence[Any]]) -> list[M]:
+        """Build one model per row, of values that are given column by column.
+
+        Raises:
+            DatabaseError: When a jsonb value does not fit the type of its field.
+        """
+        found = list(columns)
         for column, decode in self._decoders:
-            columns[column.position] = self._decoded(column.name, decode, columns[column.position])
-        return list(map(self._build, *columns))
+            name = f"{self._name}.{column.name}"
+            found[column.position] = decoded(name, decode, found[column.position])
+        return list(map(self._build, *found))
 
     def model(self, row: Row) -> M:
         """Build the model of one row."""
         return self._build(*row) if not self._decoders else self.models([row])[0]
 
-    def _decoded(
-        self, field: str, decode: Callable[[Any], Any], values: Sequence[Any]
-    ) -> list[Any]:
-        try:
-            return [None if value is None else decode(value) for value in values]
-        except (msgspec.MsgspecError, KeyError, RecursionError):
-            raise DatabaseError(
-                f"{self._name}.{field}: a stored value does not fit the field's type; it was"
-                " written by another program or an earlier version of the model"
-            ) from None
+
+def decoded(name: str, decode: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    """Decode the values of one column; NULLs stay None.
+
+    Raises:
+        DatabaseError: When one does not fit.
+    """
+    try:
+        return [None if value is None else decode(value) for value in values]
+    except (msgspec.MsgspecError, KeyError, RecursionError):
+        raise DatabaseError(
+            f"{name}: a stored value does not fit the field's type; it was"
+            " written by another program or an earlier version of the model"
+        ) from None

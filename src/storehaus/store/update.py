@@ -11,7 +11,7 @@ from storehaus.model import Model
 from storehaus.query import UpdateSet
 from storehaus.sql.assignments import compile_assignments
 from storehaus.sql.binder import Binder
-from storehaus.sql.select import compile_filter, has_filter
+from storehaus.sql.filters import compile_filter, has_filter
 from storehaus.sql.statement import Statement
 from storehaus.sql.update import assignments, restore_one, update_by_key, update_where
 from storehaus.store.batch import StatementBatch, always
@@ -173,7 +173,7 @@ def _set_list(table: Table[Any], change: Change[Any], binder: Binder) -> str:
     else:
         pairs = compile_assignments(table.info, changes or {}, binder)
     binder.write(tags)
-    return assignments(table.info, pairs, len(binder.params))
+    return assignments(table.info, pairs, binder.count)
 
 
 def _changed_values(change: Change[Any], _row: int) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from storehaus.errors import DatabaseError, QueryError, ValidationError
 from storehaus.expr import Column
 from storehaus.model import ColumnInfo, Model, TableInfo
 from storehaus.model.records import IndexInfo
-from storehaus.sql.conditions import render_literal_condition
+from storehaus.sql.grammar import render_literal_condition
 from storehaus.sql.identifiers import quote_identifier
 from storehaus.sql.insert import Conflict, upsert_many, upsert_one
 from storehaus.sql.statement import Statement
