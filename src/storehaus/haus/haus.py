@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 from storehaus.config import AppConfig, DatabaseConfig
 from storehaus.driver import Connection, Driver
 from storehaus.driver.asyncpg_driver import AsyncpgDriver
-from storehaus.errors import StorehausError
+from storehaus.driver.protocol import IsolationLevel
+from storehaus.errors import StorehausError, TransactionMisuse
 from storehaus.haus.health import ComponentHealth, Health, check_database
 from storehaus.haus.registry import Registry
 from storehaus.model import Model
-from storehaus.store import Database, GenericStore, Plugin
+from storehaus.store import Database, GenericStore, Options, Plugin, Transaction
 
 if TYPE_CHECKING:
     from storehaus.driver.embedded import EmbeddedPostgres
@@ -124,6 +125,7 @@ class StoreHaus:
         Args:
             grace_seconds: How long running work may take; what takes longer is cut off.
         """
+        await self._database.keeper.close(grace_seconds=grace_seconds)
         driver = self._database.disconnect()
         try:
             if driver is not None:
@@ -200,21 +202,74 @@ class StoreHaus:
             What was done; columns that no model knows are reported and stay.
 
         Raises:
+            TransactionMisuse: Inside of a transaction.
             MigrationError: When data would be lost, with the SQL that would have been run.
         """
         # SQLAlchemy and Alembic cost 0.3 s of import, which most processes never need.
         from storehaus.migrations import migrate  # noqa: PLC0415 - see above
 
+        if self._database.joined() is not None:
+            raise TransactionMisuse("a migration is a transaction of its own: run it outside")
         self._database.driver  # noqa: B018 - refuses a closed haus, whose address may be unknown
         arguments = self._address.connect_arguments()
         return await migrate(arguments, models, recreate=recreate)
+
+    def transaction(
+        self,
+        isolation: IsolationLevel | None = None,
+        *,
+        readonly: bool = False,
+        deferrable: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """Run a block as one transaction, which all stores of this haus join by themselves.
+
+            async with haus.transaction() as tx:
+                await wallets.patch(a, {Wallet.balance: Wallet.balance - 10})
+                await wallets.patch(b, {Wallet.balance: Wallet.balance + 10})
+                tx.on_commit(announce)
+
+        Leaving the block commits; an exception rolls back. Inside of an open transaction the block
+        is a savepoint. It belongs to the task that opened it.
+
+        Args:
+            isolation: "read committed", "repeatable read" or "serializable"; None is the server's
+                default.
+            readonly: Whether the server refuses writes.
+            deferrable: Whether to wait for a snapshot that cannot collide; only with
+                `isolation="serializable"` and `readonly=True`.
+            timeout_seconds: Deadline of the whole block; None is no limit.
+
+        Raises:
+            TransactionMisuse: When options contradict each other or the open transaction; when the
+                open one belongs to another task, or was ended by SQL.
+            QueryTimeout: When the block took too long; it is rolled back.
+            SerializationFailure: When it collided with another one; see `atomic`.
+            CommitUnknown: When the connection broke during COMMIT; no callbacks run.
+            ExceptionGroup: When it was committed, and callbacks failed after that.
+        """
+        return self._database.transaction(
+            Options(
+                isolation=isolation,
+                readonly=readonly,
+                deferrable=deferrable,
+                timeout_seconds=timeout_seconds,
+            )
+        )
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """Lend a raw connection; whatever was set on it is reset on return.
 
-        What is written through it passes by hooks and plug-ins.
+        Inside of a transaction it is the transaction's own, which must be left to end it. What is
+        written through it passes by hooks and plug-ins.
         """
+        unit = self._database.joined()
+        if unit is not None:
+            await unit.check()
+            unit.connection.mark_dirty()
+            yield unit.connection
+            return
         async with self._database.driver.acquire() as connection:
             connection.mark_dirty()
             yield connection
