@@ -1,18 +1,21 @@
 """`StoreHaus`: where an application begins."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 
 from storehaus.config import AppConfig, DatabaseConfig
 from storehaus.driver import Connection, Driver
 from storehaus.driver.asyncpg_driver import AsyncpgDriver
 from storehaus.driver.protocol import IsolationLevel
 from storehaus.errors import StorehausError, TransactionMisuse
+from storehaus.haus.atomic import Replay
 from storehaus.haus.health import ComponentHealth, Health, check_database
+from storehaus.haus.lock import Lock
 from storehaus.haus.registry import Registry
 from storehaus.model import Model
 from storehaus.store import Database, GenericStore, Options, Plugin, Transaction
@@ -25,6 +28,8 @@ __all__ = ["StoreHaus"]
 
 M = TypeVar("M", bound=Model)
 S = TypeVar("S", bound=GenericStore[Any])
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 DriverFactory = Callable[[DatabaseConfig], Driver]
 
@@ -256,6 +261,77 @@ class StoreHaus:
                 timeout_seconds=timeout_seconds,
             )
         )
+
+    async def atomic(
+        self,
+        function: Callable[[*Ts], Awaitable[T]],
+        *args: *Ts,
+        retries: int = 5,
+        isolation: IsolationLevel | None = None,
+        readonly: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> T:
+        """Run a function in a transaction; replay it whole when that collided with another one.
+
+            await haus.atomic(transfer, a, b, isolation="serializable")
+
+        It is replayed after `SerializationFailure` and `DeadlockDetected` and in no other case,
+        with pauses of random length up to 10 ms, 20 ms and so on up to 1 s. So what the function
+        does outside of the database belongs into `tx.on_commit`: callbacks run for the attempt
+        that was committed, once. Inside of an open transaction it is a savepoint and runs once.
+
+        Args:
+            function: What to do. It may run several times.
+            *args: Its arguments.
+            retries: Further attempts after the first.
+            isolation: As for `transaction`.
+            readonly: As for `transaction`.
+            timeout_seconds: Deadline of all attempts together; None is no limit.
+
+        Returns:
+            What the function gave in the attempt that was committed.
+
+        Raises:
+            SerializationFailure: When the last attempt collided too.
+            DeadlockDetected: The same.
+            TransactionMisuse: As for `transaction`.
+        """
+        options = Options(isolation=isolation, readonly=readonly, timeout_seconds=timeout_seconds)
+        work = partial(function, *args)
+        return await Replay(retries=retries).run(self._database, options, work)
+
+    def lock(
+        self,
+        name: str,
+        *,
+        shared: bool = False,
+        wait: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> AbstractAsyncContextManager[bool]:
+        """Hold an advisory lock for as long as the context lasts; give whether it was free.
+
+            async with haus.lock("nightly-report", wait=False) as acquired:
+                if acquired:
+                    ...
+
+        Inside of a transaction it is held to the transaction's end. Otherwise it takes a connection
+        of its own, which the block does not use.
+
+        Args:
+            name: Any text; who uses the same name in the same database waits for each other.
+            shared: Whether those who share it may have it at the same time.
+            wait: False gives False at once when somebody else has it.
+            timeout_seconds: Longest wait; the deadline of statements holds as well, and is the only
+                one where this is None.
+
+        Raises:
+            LockNotAvailable: When it was not free in time.
+            ConnectionFailed: On leaving, when the connection was lost meanwhile, and the lock with
+                it.
+            TransactionMisuse: In a task that does not own the open transaction.
+        """
+        lock = Lock(name=name, shared=shared, wait=wait, timeout_seconds=timeout_seconds)
+        return lock.hold(self._database)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
