@@ -6,6 +6,7 @@ that alter tables take `postgres_url` instead, which gives them a database of th
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -284,6 +285,18 @@ def config_of(url: str, **settings: Any) -> AppConfig:
 def driver_of(url: str, **settings: Any) -> AsyncpgDriver:
     """A driver for the server of the tests."""
     return AsyncpgDriver(config_of(url).database.connect_arguments(), **settings)
+
+
+@asynccontextmanager
+async def counted_haus(
+    url: str, *plugins: Plugin, **settings: Any
+) -> AsyncIterator[tuple[StoreHaus, CountingDriver]]:
+    """An open haus and its driver, which counts from here on."""
+    counting = CountingDriver(driver_of(url, **settings))
+    haus = StoreHaus(config_of(url), plugins=plugins, driver_factory=lambda _: counting)
+    async with haus:
+        counting.reset()
+        yield haus, counting
 
 
 @pytest.fixture(scope="session")

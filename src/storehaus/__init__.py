@@ -25,6 +25,7 @@ from storehaus.errors import (
     DeadlockDetected,
     ExclusionViolation,
     ForeignKeyViolation,
+    LockNotAvailable,
     MigrationError,
     ModelDefinitionError,
     NotFound,
@@ -61,7 +62,7 @@ from storehaus.model import (
 )
 from storehaus.query import QueryFilter, SortOrder, UpdateSet, asc, desc
 from storehaus.sql import QueryBuilder, Statement
-from storehaus.store import Change, GenericStore, Operation, Outcome, Plugin, Upserted
+from storehaus.store import Change, GenericStore, Operation, Outcome, Plugin, Transaction, Upserted
 
 if TYPE_CHECKING:
     from storehaus.config import AppConfig, CacheConfig, DatabaseConfig, SignalConfig, load_config
@@ -100,6 +101,7 @@ __all__ = [
     "Health",
     "Index",
     "Integer",
+    "LockNotAvailable",
     "MigrationError",
     "MigrationReport",
     "Model",
@@ -130,6 +132,7 @@ __all__ = [
     "StoreNotFound",
     "StorehausError",
     "TableInfo",
+    "Transaction",
     "TransactionMisuse",
     "Unique",
     "UniqueViolation",

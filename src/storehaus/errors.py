@@ -16,6 +16,7 @@
     │   ├── QueryTimeout                         (transient)
     │   ├── SerializationFailure                 (transient)
     │   ├── DeadlockDetected                     (transient)
+    │   ├── LockNotAvailable                     (transient)
     │   └── ConstraintViolation
     │       ├── UniqueViolation
     │       ├── ForeignKeyViolation
@@ -47,6 +48,7 @@ __all__ = [
     "DeadlockDetected",
     "ExclusionViolation",
     "ForeignKeyViolation",
+    "LockNotAvailable",
     "MigrationError",
     "ModelDefinitionError",
     "NotFound",
@@ -295,6 +297,12 @@ class DeadlockDetected(DatabaseError):
     is_transient = True
 
 
+class LockNotAvailable(DatabaseError):
+    """A lock was not free, and waiting for it was not wanted any longer (SQLSTATE 55P03)."""
+
+    is_transient = True
+
+
 class ConstraintViolation(DatabaseError):
     """A row breaks a rule of its table.
 
@@ -335,7 +343,7 @@ class ExclusionViolation(ConstraintViolation):
 
 
 class TransactionMisuse(StorehausError):
-    """A transaction is used from outside: by a child task, or after its end."""
+    """A transaction is used where it may not be: by another task, after its end, in a wrong way."""
 
 
 class MigrationError(StorehausError):

@@ -28,7 +28,7 @@ SECRET = "4111 1111 1111 1111"
         ("08006", errors.ConnectionFailed),
         ("08007", errors.CommitUnknown),
         ("25P03", errors.ConnectionFailed),
-        ("55P03", errors.DatabaseError),
+        ("55P03", errors.LockNotAvailable),
         ("42P01", errors.DatabaseError),
         ("22P02", errors.DatabaseError),
         ("XX000", errors.DatabaseError),

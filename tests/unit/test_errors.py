@@ -13,6 +13,7 @@ from storehaus.errors import (
     ConstraintViolation,
     DatabaseError,
     DeadlockDetected,
+    LockNotAvailable,
     PoolTimeout,
     QueryTimeout,
     SerializationFailure,
@@ -26,7 +27,14 @@ CLASSES: list[type[StorehausError]] = [
     for _, each in inspect.getmembers(errors, inspect.isclass)
     if issubclass(each, StorehausError)
 ]
-TRANSIENT = {ConnectionFailed, PoolTimeout, QueryTimeout, SerializationFailure, DeadlockDetected}
+TRANSIENT = {
+    ConnectionFailed,
+    PoolTimeout,
+    QueryTimeout,
+    SerializationFailure,
+    DeadlockDetected,
+    LockNotAvailable,
+}
 
 
 def filled(cls: type[StorehausError]) -> StorehausError:

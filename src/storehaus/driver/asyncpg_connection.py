@@ -22,6 +22,8 @@ _ROLLBACK_SECONDS = 5.0
 # After a statement that was cut off the caller has waited long enough: a server that does not
 # answer at once loses the connection.
 _CUT_OFF_ROLLBACK_SECONDS = 1.0
+# PostgreSQL keeps its time-outs in an int.
+_LONGEST_MS = 2**31 - 1
 
 
 class AsyncpgConnection:
@@ -102,8 +104,9 @@ class AsyncpgConnection:
         isolation: IsolationLevel | None = None,
         readonly: bool = False,
         deferrable: bool = False,
+        timeout_seconds: float | None = None,
     ) -> None:
-        """Open a transaction; None is the server's default isolation."""
+        """Open a transaction; None is the server's default."""
         if self.in_transaction:
             raise TransactionMisuse("a transaction is open already; a savepoint can be set in it")
         words = ["BEGIN"]
@@ -113,7 +116,19 @@ class AsyncpgConnection:
             words.append("READ ONLY")
         if deferrable:
             words.append("DEFERRABLE")
-        await self._command(" ".join(words))
+        commands = [" ".join(words)]
+        if timeout_seconds is not None:
+            commands += self._server_limits(timeout_seconds)
+        await self._command("; ".join(commands))
+
+    def _server_limits(self, seconds: float) -> list[str]:
+        # SET takes no snapshot, as SELECT set_config() would.
+        limit = min(max(1, round(seconds * 1000)), _LONGEST_MS)
+        commands = [f"SET LOCAL idle_in_transaction_session_timeout = {limit}"]
+        configured = self._statement_timeout_seconds
+        if configured is None or seconds < configured:
+            commands.append(f"SET LOCAL statement_timeout = {limit}")
+        return commands
 
     async def commit(self) -> None:
         """Commit.

@@ -91,8 +91,19 @@ class Connection(Protocol):
         isolation: IsolationLevel | None = None,
         readonly: bool = False,
         deferrable: bool = False,
+        timeout_seconds: float | None = None,
     ) -> None:
-        """Open a transaction; None is the server's default isolation."""
+        """Open a transaction, in one round trip.
+
+        Args:
+            isolation: None is the server's default.
+            readonly: Whether writes are refused.
+            deferrable: Whether to wait for a snapshot that cannot collide; it takes effect in
+                serializable transactions that only read.
+            timeout_seconds: The server ends a statement that runs longer, and a transaction that
+                waits for its client longer, so that a frozen client holds no locks for ever. None
+                leaves the server's settings as they are.
+        """
         ...
 
     async def commit(self) -> None:

@@ -1,20 +1,24 @@
 """`StoreHaus`: where an application begins."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 
 from storehaus.config import AppConfig, DatabaseConfig
 from storehaus.driver import Connection, Driver
 from storehaus.driver.asyncpg_driver import AsyncpgDriver
-from storehaus.errors import StorehausError
+from storehaus.driver.protocol import IsolationLevel
+from storehaus.errors import StorehausError, TransactionMisuse
+from storehaus.haus.atomic import Replay
 from storehaus.haus.health import ComponentHealth, Health, check_database
+from storehaus.haus.lock import Lock
 from storehaus.haus.registry import Registry
 from storehaus.model import Model
-from storehaus.store import Database, GenericStore, Plugin
+from storehaus.store import Database, GenericStore, Options, Plugin, Transaction
 
 if TYPE_CHECKING:
     from storehaus.driver.embedded import EmbeddedPostgres
@@ -24,6 +28,8 @@ __all__ = ["StoreHaus"]
 
 M = TypeVar("M", bound=Model)
 S = TypeVar("S", bound=GenericStore[Any])
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 DriverFactory = Callable[[DatabaseConfig], Driver]
 
@@ -124,6 +130,7 @@ class StoreHaus:
         Args:
             grace_seconds: How long running work may take; what takes longer is cut off.
         """
+        await self._database.keeper.close(grace_seconds=grace_seconds)
         driver = self._database.disconnect()
         try:
             if driver is not None:
@@ -200,21 +207,145 @@ class StoreHaus:
             What was done; columns that no model knows are reported and stay.
 
         Raises:
+            TransactionMisuse: Inside of a transaction.
             MigrationError: When data would be lost, with the SQL that would have been run.
         """
         # SQLAlchemy and Alembic cost 0.3 s of import, which most processes never need.
         from storehaus.migrations import migrate  # noqa: PLC0415 - see above
 
+        if self._database.joined() is not None:
+            raise TransactionMisuse("a migration is a transaction of its own: run it outside")
         self._database.driver  # noqa: B018 - refuses a closed haus, whose address may be unknown
         arguments = self._address.connect_arguments()
         return await migrate(arguments, models, recreate=recreate)
+
+    def transaction(
+        self,
+        isolation: IsolationLevel | None = None,
+        *,
+        readonly: bool = False,
+        deferrable: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> AbstractAsyncContextManager[Transaction]:
+        """Run a block as one transaction, which all stores of this haus join by themselves.
+
+            async with haus.transaction() as tx:
+                await wallets.patch(a, {Wallet.balance: Wallet.balance - 10})
+                await wallets.patch(b, {Wallet.balance: Wallet.balance + 10})
+                tx.on_commit(announce)
+
+        Leaving the block commits; an exception rolls back. Inside of an open transaction the block
+        is a savepoint. It belongs to the task that opened it.
+
+        Args:
+            isolation: "read committed", "repeatable read" or "serializable"; None is the server's
+                default.
+            readonly: Whether the server refuses writes.
+            deferrable: Whether to wait for a snapshot that cannot collide; only with
+                `isolation="serializable"` and `readonly=True`.
+            timeout_seconds: Deadline of the whole block; None is no limit.
+
+        Raises:
+            TransactionMisuse: When options contradict each other or the open transaction; when the
+                open one belongs to another task, or was ended by SQL.
+            QueryTimeout: When the block took too long; it is rolled back.
+            SerializationFailure: When it collided with another one; see `atomic`.
+            CommitUnknown: When the connection broke during COMMIT; no callbacks run.
+            ExceptionGroup: When it was committed, and callbacks failed after that.
+        """
+        return self._database.transaction(
+            Options(
+                isolation=isolation,
+                readonly=readonly,
+                deferrable=deferrable,
+                timeout_seconds=timeout_seconds,
+            )
+        )
+
+    async def atomic(
+        self,
+        function: Callable[[*Ts], Awaitable[T]],
+        *args: *Ts,
+        retries: int = 5,
+        isolation: IsolationLevel | None = None,
+        readonly: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> T:
+        """Run a function in a transaction; replay it whole when that collided with another one.
+
+            await haus.atomic(transfer, a, b, isolation="serializable")
+
+        It is replayed after `SerializationFailure` and `DeadlockDetected` and in no other case,
+        with pauses of random length up to 10 ms, 20 ms and so on up to 1 s. So what the function
+        does outside of the database belongs into `tx.on_commit`: callbacks run for the attempt
+        that was committed, once. Inside of an open transaction it is a savepoint and runs once.
+
+        Args:
+            function: What to do. It may run several times.
+            *args: Its arguments.
+            retries: Further attempts after the first.
+            isolation: As for `transaction`.
+            readonly: As for `transaction`.
+            timeout_seconds: Deadline of all attempts together; None is no limit.
+
+        Returns:
+            What the function gave in the attempt that was committed.
+
+        Raises:
+            SerializationFailure: When the last attempt collided too.
+            DeadlockDetected: The same.
+            TransactionMisuse: As for `transaction`.
+        """
+        options = Options(isolation=isolation, readonly=readonly, timeout_seconds=timeout_seconds)
+        work = partial(function, *args)
+        return await Replay(retries=retries).run(self._database, options, work)
+
+    def lock(
+        self,
+        name: str,
+        *,
+        shared: bool = False,
+        wait: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> AbstractAsyncContextManager[bool]:
+        """Hold an advisory lock for as long as the context lasts; give whether it was free.
+
+            async with haus.lock("nightly-report", wait=False) as acquired:
+                if acquired:
+                    ...
+
+        Inside of a transaction it is held to the transaction's end. Otherwise it takes a connection
+        of its own, which the block does not use.
+
+        Args:
+            name: Any text; who uses the same name in the same database waits for each other.
+            shared: Whether those who share it may have it at the same time.
+            wait: False gives False at once when somebody else has it.
+            timeout_seconds: Longest wait; the deadline of statements holds as well, and is the only
+                one where this is None.
+
+        Raises:
+            LockNotAvailable: When it was not free in time.
+            ConnectionFailed: On leaving, when the connection was lost meanwhile, and the lock with
+                it.
+            TransactionMisuse: In a task that does not own the open transaction.
+        """
+        lock = Lock(name=name, shared=shared, wait=wait, timeout_seconds=timeout_seconds)
+        return lock.hold(self._database)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """Lend a raw connection; whatever was set on it is reset on return.
 
-        What is written through it passes by hooks and plug-ins.
+        Inside of a transaction it is the transaction's own, which must be left to end it. What is
+        written through it passes by hooks and plug-ins.
         """
+        unit = self._database.joined()
+        if unit is not None:
+            await unit.check()
+            unit.connection.mark_dirty()
+            yield unit.connection
+            return
         async with self._database.driver.acquire() as connection:
             connection.mark_dirty()
             yield connection

@@ -4,5 +4,16 @@ from storehaus.store.change import Change, Operation, Outcome, Upserted
 from storehaus.store.database import Database
 from storehaus.store.generic import GenericStore
 from storehaus.store.plugin import Plugin
+from storehaus.store.transaction import Options, Transaction
 
-__all__ = ["Change", "Database", "GenericStore", "Operation", "Outcome", "Plugin", "Upserted"]
+__all__ = [
+    "Change",
+    "Database",
+    "GenericStore",
+    "Operation",
+    "Options",
+    "Outcome",
+    "Plugin",
+    "Transaction",
+    "Upserted",
+]

@@ -16,6 +16,7 @@ from storehaus.errors import (
 from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
+from storehaus.store.transaction import Unit
 from storehaus.store.violations import explain
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "always",
     "over_arrays",
     "run_alone",
+    "run_plain",
     "run_within",
 ]
 
@@ -156,21 +158,46 @@ async def _find_fault_alone(
         return batch.explained(violation, None)
 
 
-async def run_within(connection: Connection, batch: Batch) -> Sequence[Row]:
-    """Run a batch as part of an open transaction, which survives an error.
+async def run_plain(unit: Unit, batch: StatementBatch) -> Sequence[Row]:
+    """Run a batch of one row in an open transaction, in one round trip; an error fails that.
 
     Raises:
         ConstraintViolation: With the row at fault.
     """
-    await connection.savepoint("storehaus_batch")
+    await unit.check()
+    try:
+        return await batch.run(unit.connection, 0, batch.size)
+    except ConstraintViolation as violation:
+        found = violation
+    raise batch.explained(found, 0) from None
+
+
+async def run_within(
+    connection: Connection, batch: Batch, savepoint: str | None = None
+) -> Sequence[Row]:
+    """Run a batch as part of an open transaction, which survives an error.
+
+    Args:
+        connection: Where the transaction is open.
+        batch: The rows.
+        savepoint: One that was set just now, by someone who undoes it after an error; None sets
+            one for the batch.
+
+    Raises:
+        ConstraintViolation: With the row at fault.
+    """
+    mark = savepoint or "storehaus_batch"
+    if savepoint is None:
+        await connection.savepoint(mark)
     try:
         rows = await batch.run(connection, 0, batch.size)
     except ConstraintViolation as violation:
         found = violation
     else:
-        await connection.release_savepoint("storehaus_batch")
+        if savepoint is None:
+            await connection.release_savepoint(mark)
         return rows
-    await connection.rollback_to_savepoint("storehaus_batch")
+    await connection.rollback_to_savepoint(mark)
     raise await _find_fault(connection, batch, found) from None
 
 

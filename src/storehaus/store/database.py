@@ -1,15 +1,23 @@
 """Where the statements of a store run."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
-from storehaus.driver import Connection, Driver, Row
-from storehaus.errors import StorehausError
+from storehaus.driver import Driver, Row
+from storehaus.errors import StorehausError, TransactionMisuse
 from storehaus.sql.statement import Statement
+from storehaus.store.binding import find
+from storehaus.store.block import open_block, open_inner_block
+from storehaus.store.change import Outcome
+from storehaus.store.effects import Keeper
 from storehaus.store.plugin import Plugin
+from storehaus.store.transaction import Options, Transaction, Unit
 
 __all__ = ["Database"]
+
+_PLAIN = Options()
 
 
 class Database:
@@ -20,10 +28,11 @@ class Database:
         plugins: In the order in which they are called.
     """
 
-    __slots__ = ("_driver", "plugins")
+    __slots__ = ("_driver", "keeper", "plugins")
 
     def __init__(self, driver: Driver | None = None, plugins: Sequence[Plugin] = ()) -> None:
         self._driver = driver
+        self.keeper = Keeper()
         self.plugins = tuple(plugins)
 
     @property
@@ -51,22 +60,58 @@ class Database:
         driver, self._driver = self._driver, None
         return driver
 
+    def joined(self) -> Unit | None:
+        """Give the transaction that is open here and that verbs join, None when there is none.
+
+        Raises:
+            TransactionMisuse: When it belongs to another task.
+        """
+        return find(self)
+
     async def fetch(self, statement: Statement) -> Sequence[Row]:
-        """Run one statement as a transaction of its own."""
-        return await self.driver.fetch(statement.text, statement.params)
+        """Run one statement: in the open transaction, or as one of its own."""
+        return await self.fetch_rows(statement.text, statement.params)
 
     async def fetch_value(self, statement: Statement) -> Any:
         """Run one statement that gives one row of one column."""
-        rows = await self.driver.fetch(statement.text, statement.params)
+        rows = await self.fetch_rows(statement.text, statement.params)
         return rows[0][0]
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Connection]:
-        """Run several statements as one transaction.
+    async def fetch_rows(self, text: str, params: Sequence[object] = ()) -> Sequence[Row]:
+        """Run one statement, given by its parts."""
+        unit = find(self)
+        if unit is None:
+            return await self.driver.fetch(text, params)
+        await unit.check()
+        return await unit.connection.fetch(text, params)
 
-        Leaving by an exception rolls back: the driver does it when the connection is returned.
+    def transaction(self, options: Options = _PLAIN) -> AbstractAsyncContextManager[Transaction]:
+        """Run a block as a transaction that verbs join, or as a savepoint of the open one.
+
+        Raises:
+            TransactionMisuse: When options are given that a savepoint cannot have.
         """
-        async with self.driver.acquire() as connection:
-            await connection.begin()
-            yield connection
-            await connection.commit()
+        unit = find(self)
+        if unit is None:
+            return open_block(self.driver, self.keeper, options, self)
+        if not options.is_plain:
+            raise TransactionMisuse(
+                "a transaction is open already, and this block is a savepoint of it: isolation, "
+                "readonly and deferrable are said where the outermost one begins"
+            )
+        return open_inner_block(unit, options.timeout_seconds)
+
+    def write_block(self) -> AbstractAsyncContextManager[Transaction]:
+        """Keep several statements of one verb whole: in the open transaction, or as one of its own.
+
+        Verbs do not join it. Effects that are registered on it happen when it is durable.
+        """
+        unit = find(self)
+        if unit is None:
+            return open_block(self.driver, self.keeper, _PLAIN)
+        return open_inner_block(unit)
+
+    def announce(self, outcome: Outcome[Any], block: Transaction) -> None:
+        """Let plug-ins hear of a write when the block that it is part of is durable."""
+        for plugin in self.plugins:
+            block.on_commit(partial(plugin.after_commit, outcome))

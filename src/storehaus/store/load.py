@@ -6,7 +6,6 @@ from functools import partial
 from itertools import chain, groupby, islice
 from typing import Any, TypeVar
 
-from storehaus.driver import Connection
 from storehaus.model import Model
 from storehaus.store.batch import Batch, CopyBatch, run_within
 from storehaus.store.change import Change, Operation, Outcome
@@ -16,6 +15,7 @@ from storehaus.store.pipeline import Hook, before, within
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
+from storehaus.store.transaction import Transaction
 
 __all__ = ["load"]
 
@@ -47,11 +47,11 @@ async def load(
     """
     outcomes: list[Outcome[M]] = []
     count = 0
-    async with database.transaction() as connection, aclosing(_chunks(rows)) as chunks:
+    async with database.write_block() as block, aclosing(_chunks(rows)) as chunks:
         async for models in chunks:
             change = Change(table=table.info, operation=Operation.CREATE, models=models, tags=tags)
             chunk = _Chunk(table, change, count)
-            outcome = await _load_chunk(database, connection, chunk, hooks)
+            outcome = await _load_chunk(database, block, chunk, hooks)
             count += outcome.count
             # Or two chunks would be held while the next one is gathered.
             del models, change, chunk
@@ -60,9 +60,8 @@ async def load(
                 whole: Change[M] = Change(table=table.info, operation=Operation.CREATE, tags=tags)
                 outcome = Outcome(change=whole, models=None, count=count)
                 outcomes = [outcome]
-    for outcome in outcomes:
-        for plugin in database.plugins:
-            await plugin.after_commit(outcome)
+        for outcome in outcomes:
+            database.announce(outcome, block)
     return count
 
 
@@ -125,12 +124,13 @@ def _pieces(
 
 
 async def _load_chunk(
-    database: Database, connection: Connection, chunk: _Chunk, hooks: Sequence[Hook]
+    database: Database, block: Transaction, chunk: _Chunk, hooks: Sequence[Hook]
 ) -> Outcome[Any]:
     if any(plugin.needs_rows for plugin in database.plugins):
         work = Create(chunk.table, chunk.change, first=chunk.first)
-        return await within(database, connection, work, hooks)
+        return await within(database, block, work, hooks)
     await before(database, chunk.change, hooks)
+    connection = block.unit.connection
     for batch in chunk.compile():
         await run_within(connection, batch)
     count = len(chunk.change.models or ())

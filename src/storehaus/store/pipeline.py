@@ -7,18 +7,23 @@ Every write, whatever verb it came from, runs through `write`, in this order:
              → plug-ins: after (inside the transaction) → commit → plug-ins: after_commit
 
 A verb is a `Write`: it knows what to send and how to read what came back, and nothing of plug-ins,
-transactions and errors. So no verb can skip a hook.
+transactions and errors. So no verb can skip a hook. Inside of `haus.transaction()` a write joins
+it, and after_commit waits for its end.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from storehaus.driver import Connection, Row
+from storehaus.driver import Row
 from storehaus.model import Model
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import StatementBatch, run_alone, run_within
+from storehaus.store.batch import StatementBatch, run_alone, run_plain, run_within
+from storehaus.store.block import conclude
 from storehaus.store.change import Change, Outcome
 from storehaus.store.database import Database
+from storehaus.store.effects import Fate
+from storehaus.store.transaction import Transaction, Unit
 
 __all__ = ["Fetch", "Hook", "Write", "before", "within", "write"]
 
@@ -63,25 +68,32 @@ async def write(database: Database, work: Write[M], hooks: Sequence[Hook] = ()) 
         work: The verb.
         hooks: The store's own `before_...` hooks.
     """
+    unit = database.joined()
     batches = await _prepare(database, work, hooks)
-    alone = len(batches) == 1 and not any(plugin.in_transaction for plugin in database.plugins)
-    if alone:
-        rows = await run_alone(database, batches[0])
+    if not _is_alone(database, unit, batches):
+        async with database.write_block() as block:
+            savepoint = block.savepoint if len(batches) == 1 else None
+            outcome = await _execute(database, block, work, batches, savepoint)
+            database.announce(outcome, block)
+        return outcome
+    if unit is not None:
+        rows = await run_plain(unit, batches[0])
         outcome = await work.finish([rows], database.fetch)
-    else:
-        async with database.transaction() as connection:
-            outcome = await _execute(database, connection, work, batches)
-    for plugin in database.plugins:
-        await plugin.after_commit(outcome)
+        database.announce(outcome, unit.innermost)
+        return outcome
+    rows = await run_alone(database, batches[0])
+    outcome = await work.finish([rows], database.fetch)
+    effects = [partial(plugin.after_commit, outcome) for plugin in database.plugins]
+    await conclude(database.keeper, effects, Fate.COMMITTED)
     return outcome
 
 
 async def within(
-    database: Database, connection: Connection, work: Write[M], hooks: Sequence[Hook]
+    database: Database, block: Transaction, work: Write[M], hooks: Sequence[Hook]
 ) -> Outcome[M]:
-    """Run one write as part of a transaction; `after_commit` is left to whoever commits."""
+    """Run one write as part of a block; `after_commit` is left to whoever opened that."""
     batches = await _prepare(database, work, hooks)
-    return await _execute(database, connection, work, batches)
+    return await _execute(database, block, work, batches)
 
 
 async def before(database: Database, change: Change[Any], hooks: Sequence[Hook]) -> None:
@@ -102,13 +114,27 @@ async def _prepare(
     return work.compile()
 
 
+def _is_alone(database: Database, unit: Unit | None, batches: Sequence[StatementBatch]) -> bool:
+    """Whether a write needs no transaction around it but the server's own, or the open one."""
+    if len(batches) != 1 or any(plugin.in_transaction for plugin in database.plugins):
+        return False
+    # In a transaction an error of one row fails it, as in PostgreSQL. Several rows are kept whole.
+    return unit is None or batches[0].size == 1
+
+
 async def _execute(
-    database: Database, connection: Connection, work: Write[M], batches: Sequence[StatementBatch]
+    database: Database,
+    block: Transaction,
+    work: Write[M],
+    batches: Sequence[StatementBatch],
+    savepoint: str | None = None,
 ) -> Outcome[M]:
+    connection = block.unit.connection
+
     async def fetch(statement: Statement) -> Sequence[Row]:
         return await connection.fetch(statement.text, statement.params)
 
-    results = [await run_within(connection, batch) for batch in batches]
+    results = [await run_within(connection, batch, savepoint) for batch in batches]
     outcome = await work.finish(results, fetch)
     for plugin in database.plugins:
         await plugin.after(outcome, connection)

@@ -32,7 +32,7 @@ class Reads(Generic[M]):
         """Give the active row with an id, None when there is none."""
         table = self._table
         params = table.key.params(record_id)
-        rows = await self._database.driver.fetch(table.select_by_key, params)
+        rows = await self._database.fetch_rows(table.select_by_key, params)
         return table.reader.model(rows[0]) if rows else None
 
     async def get_many(self, ids: Sequence[Any]) -> list[M | None]:
@@ -56,7 +56,7 @@ class Reads(Generic[M]):
 
     async def list_all(self) -> list[M]:
         """Give all active rows."""
-        rows = await self._database.driver.fetch(self._table.select_all)
+        rows = await self._database.fetch_rows(self._table.select_all)
         return self._table.reader.models(rows)
 
     async def count(self, query: Query[M]) -> int:

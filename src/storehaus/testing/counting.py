@@ -122,9 +122,15 @@ class _CountingConnection:
         isolation: IsolationLevel | None = None,
         readonly: bool = False,
         deferrable: bool = False,
+        timeout_seconds: float | None = None,
     ) -> None:
         self._count("begin")
-        await self._connection.begin(isolation=isolation, readonly=readonly, deferrable=deferrable)
+        await self._connection.begin(
+            isolation=isolation,
+            readonly=readonly,
+            deferrable=deferrable,
+            timeout_seconds=timeout_seconds,
+        )
 
     async def commit(self) -> None:
         self._count("commit")

@@ -34,7 +34,8 @@ class Call:
 
     Attributes:
         kind: Which method.
-        text: SQL text; the table's name for `copy_in`, the savepoint's for savepoints.
+        text: SQL text; the options for `begin`, the table's name for `copy_in`, the savepoint's
+            for savepoints.
         params: Parameters; the rows for `copy_in`.
         connection: Number of the lent connection from 1 on; None for `Driver.fetch`.
     """
@@ -220,10 +221,16 @@ class _FakeConnection:
         isolation: IsolationLevel | None = None,
         readonly: bool = False,
         deferrable: bool = False,
+        timeout_seconds: float | None = None,
     ) -> None:
         if self._in_transaction:
             raise TransactionMisuse("a transaction is open already; a savepoint can be set in it")
-        options = (isolation or "", "read only" * readonly, "deferrable" * deferrable)
+        options = (
+            isolation or "",
+            "read only" * readonly,
+            "deferrable" * deferrable,
+            "" if timeout_seconds is None else f"timeout {timeout_seconds:g}",
+        )
         self._driver.record(self._call("begin", " ".join(filter(None, options))))
         self._in_transaction = True
 
