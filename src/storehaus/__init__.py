@@ -43,7 +43,7 @@ from storehaus.errors import (
     UniqueViolation,
     ValidationError,
 )
-from storehaus.expr import Column, Condition, Expression, Ordering
+from storehaus.expr import Column, Condition, Expression, Ordering, Row
 from storehaus.model import (
     Check,
     Exclude,
@@ -60,7 +60,10 @@ from storehaus.model import (
     uuid7,
 )
 from storehaus.query import QueryFilter, SortOrder, UpdateSet, asc, desc
-from storehaus.sql import QueryBuilder, Statement
+
+# The function `sql` takes the name of the package it comes from: `storehaus.sql` is the function
+# to whoever reads the attribute, and `from storehaus.sql import …` finds the package all the same.
+from storehaus.sql import Identifier, QueryBuilder, SqlTemplate, Statement, identifier, sql
 from storehaus.store import Change, GenericStore, Operation, Outcome, Plugin, Upserted
 
 if TYPE_CHECKING:
@@ -98,6 +101,7 @@ __all__ = [
     "ForeignKeyViolation",
     "GenericStore",
     "Health",
+    "Identifier",
     "Index",
     "Integer",
     "MigrationError",
@@ -118,11 +122,13 @@ __all__ = [
     "QueryFilter",
     "QueryTimeout",
     "RelationNotLoaded",
+    "Row",
     "SerializationFailure",
     "SignalConfig",
     "SignalError",
     "SmallInt",
     "SortOrder",
+    "SqlTemplate",
     "StaleVersion",
     "Statement",
     "StoreAlreadyRegistered",
@@ -141,8 +147,10 @@ __all__ = [
     "asc",
     "desc",
     "field",
+    "identifier",
     "load_config",
     "schema_sql",
+    "sql",
     "sqlalchemy_table",
     "uuid7",
 ]

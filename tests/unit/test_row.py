@@ -66,8 +66,12 @@ def test_label_may_be_any_text(label: str) -> None:
         "__slots__",
         "__bool__",
         "__call__",
-    ]
-    + ["__classcell__", "__set_name__", "_fields", "_asdict", "_pairs"],
+        "__classcell__",
+        "__set_name__",
+        "_fields",
+        "_asdict",
+        "_pairs",
+    ],
 )
 def test_label_does_not_shadow_what_rows_need(label: str) -> None:
     """Such a value is reached by position, and the row goes on working as a tuple."""

@@ -4,5 +4,6 @@ from storehaus.expr.column import Column
 from storehaus.expr.condition import Condition
 from storehaus.expr.expression import Expression
 from storehaus.expr.ordering import Ordering
+from storehaus.expr.row import Row
 
-__all__ = ["Column", "Condition", "Expression", "Ordering"]
+__all__ = ["Column", "Condition", "Expression", "Ordering", "Row"]

@@ -4,7 +4,14 @@ from storehaus.sql.assignments import compile_assignments
 from storehaus.sql.binder import Binder
 from storehaus.sql.builder import QueryBuilder, as_query
 from storehaus.sql.conditions import render_literal_condition
-from storehaus.sql.identifiers import cast_name, column_list, quote_identifier, table_name
+from storehaus.sql.identifiers import (
+    Identifier,
+    cast_name,
+    column_list,
+    identifier,
+    quote_identifier,
+    table_name,
+)
 from storehaus.sql.select import (
     compile_count,
     compile_exists,
@@ -13,10 +20,13 @@ from storehaus.sql.select import (
     has_filter,
 )
 from storehaus.sql.statement import Statement
+from storehaus.sql.template import SqlTemplate, sql
 
 __all__ = [
     "Binder",
+    "Identifier",
     "QueryBuilder",
+    "SqlTemplate",
     "Statement",
     "as_query",
     "cast_name",
@@ -27,7 +37,9 @@ __all__ = [
     "compile_filter",
     "compile_find",
     "has_filter",
+    "identifier",
     "quote_identifier",
     "render_literal_condition",
+    "sql",
     "table_name",
 ]
