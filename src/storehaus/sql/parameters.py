@@ -1,12 +1,12 @@
 """Values of hand-written statements on their way to the driver, where no column says their type."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, is_dataclass
 from datetime import datetime, time
 from decimal import Decimal
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -26,9 +26,6 @@ _RULES: Mapping[type, tuple[Rule, ...]] = {
     python: type_rules(column_type(python)) for python in _RULED
 }
 
-# Typed by hand, for the checkers would take the items of a narrowed value for unknown.
-_DOCUMENTS: tuple[type[object], ...] = (dict, msgspec.Struct)
-_ARRAYS: tuple[type[Iterable[Any]], ...] = (list, tuple, set, frozenset)
 _NO_VALUES = (Identifier, Node, Query, Statement, type)
 
 
@@ -69,10 +66,10 @@ def _parameter(value: object) -> Parameter:
         raise UnfitValueError("must be a value here: only columns, models and sql() become SQL")
     if isinstance(value, Enum):
         return Parameter(_label(value))
-    if isinstance(value, _DOCUMENTS) or (is_dataclass(value) and not isinstance(value, type)):
-        return Parameter(_document(value), "jsonb")
-    if isinstance(value, _ARRAYS):
-        return _array(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return _array(cast("Collection[object]", value))
+    if isinstance(value, dict) or _is_record(value):
+        return Parameter(_document(cast("object", value)), "jsonb")
     for python in type(value).__mro__:
         for rule in _RULES.get(python, ()):
             if not rule.holds(value):
@@ -80,7 +77,7 @@ def _parameter(value: object) -> Parameter:
     return Parameter(value)
 
 
-def _array(values: Iterable[Any]) -> Parameter:
+def _array(values: Collection[object]) -> Parameter:
     items = [_parameter(value) for value in values]
     casts = {item.cast for item in items if item.value is not None}
     if len(casts) > 1:
@@ -99,6 +96,10 @@ def _label(member: Enum) -> str:
         if not rule.holds(label):
             raise UnfitValueError(rule.text)
     return label
+
+
+def _is_record(value: object) -> bool:
+    return isinstance(value, msgspec.Struct) or is_dataclass(value)
 
 
 def _document(value: object) -> bytes:
