@@ -68,7 +68,7 @@ from storehaus.store import Change, GenericStore, Operation, Outcome, Plugin, Up
 
 if TYPE_CHECKING:
     from storehaus.config import AppConfig, CacheConfig, DatabaseConfig, SignalConfig, load_config
-    from storehaus.haus import ComponentHealth, Health, StoreHaus
+    from storehaus.haus import ComponentHealth, Health, ResultRows, StoreHaus
     from storehaus.migrations import MigrationReport, schema_sql, sqlalchemy_table
     from storehaus.model.analysis import Finding, analyse
 
@@ -122,6 +122,7 @@ __all__ = [
     "QueryFilter",
     "QueryTimeout",
     "RelationNotLoaded",
+    "ResultRows",
     "Row",
     "SerializationFailure",
     "SignalConfig",
@@ -163,6 +164,7 @@ _LAZY = {
     "Finding": "storehaus.model.analysis",
     "Health": "storehaus.haus",
     "MigrationReport": "storehaus.migrations",
+    "ResultRows": "storehaus.haus",
     "SignalConfig": "storehaus.config",
     "StoreHaus": "storehaus.haus",
     "analyse": "storehaus.model.analysis",

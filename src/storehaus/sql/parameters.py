@@ -68,8 +68,8 @@ def _parameter(value: object) -> Parameter:
         return Parameter(_label(value))
     if isinstance(value, list | tuple | set | frozenset):
         return _array(cast("Collection[object]", value))
-    if isinstance(value, dict) or _is_record(value):
-        return Parameter(_document(cast("object", value)), "jsonb")
+    if _is_document(value):
+        return Parameter(_document(value), "jsonb")
     for python in type(value).__mro__:
         for rule in _RULES.get(python, ()):
             if not rule.holds(value):
@@ -98,8 +98,8 @@ def _label(member: Enum) -> str:
     return label
 
 
-def _is_record(value: object) -> bool:
-    return isinstance(value, msgspec.Struct) or is_dataclass(value)
+def _is_document(value: object) -> bool:
+    return isinstance(value, dict | msgspec.Struct) or is_dataclass(value)
 
 
 def _document(value: object) -> bytes:

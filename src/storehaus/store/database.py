@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from storehaus.driver import Connection, Driver, Row
+from storehaus.driver import Connection, Driver, ResultSet, Row
 from storehaus.errors import StorehausError
 from storehaus.sql.statement import Statement
 from storehaus.store.plugin import Plugin
@@ -59,6 +59,15 @@ class Database:
         """Run one statement that gives one row of one column."""
         rows = await self.driver.fetch(statement.text, statement.params)
         return rows[0][0]
+
+    async def query(self, statement: Statement) -> ResultSet:
+        """Run one statement that was written by hand, as a transaction of its own.
+
+        What it sets on the connection is reset, since nobody knows what it calls.
+        """
+        async with self.driver.acquire() as connection:
+            connection.mark_dirty()
+            return await connection.query(statement.text, statement.params)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
