@@ -44,7 +44,7 @@ from storehaus.errors import (
     UniqueViolation,
     ValidationError,
 )
-from storehaus.expr import Column, Condition, Expression, Ordering
+from storehaus.expr import Column, Condition, Expression, Ordering, Row
 from storehaus.model import (
     Check,
     Exclude,
@@ -61,12 +61,15 @@ from storehaus.model import (
     uuid7,
 )
 from storehaus.query import QueryFilter, SortOrder, UpdateSet, asc, desc
-from storehaus.sql import QueryBuilder, Statement
+
+# The function `sql` takes the name of the package it comes from: `storehaus.sql` is the function
+# to whoever reads the attribute, and `from storehaus.sql import …` finds the package all the same.
+from storehaus.sql import Identifier, QueryBuilder, SqlTemplate, Statement, identifier, sql
 from storehaus.store import Change, GenericStore, Operation, Outcome, Plugin, Transaction, Upserted
 
 if TYPE_CHECKING:
     from storehaus.config import AppConfig, CacheConfig, DatabaseConfig, SignalConfig, load_config
-    from storehaus.haus import ComponentHealth, Health, StoreHaus
+    from storehaus.haus import ComponentHealth, Health, ResultRows, StoreHaus
     from storehaus.migrations import MigrationReport, schema_sql, sqlalchemy_table
     from storehaus.model.analysis import Finding, analyse
 
@@ -99,6 +102,7 @@ __all__ = [
     "ForeignKeyViolation",
     "GenericStore",
     "Health",
+    "Identifier",
     "Index",
     "Integer",
     "LockNotAvailable",
@@ -120,11 +124,14 @@ __all__ = [
     "QueryFilter",
     "QueryTimeout",
     "RelationNotLoaded",
+    "ResultRows",
+    "Row",
     "SerializationFailure",
     "SignalConfig",
     "SignalError",
     "SmallInt",
     "SortOrder",
+    "SqlTemplate",
     "StaleVersion",
     "Statement",
     "StoreAlreadyRegistered",
@@ -144,8 +151,10 @@ __all__ = [
     "asc",
     "desc",
     "field",
+    "identifier",
     "load_config",
     "schema_sql",
+    "sql",
     "sqlalchemy_table",
     "uuid7",
 ]
@@ -158,6 +167,7 @@ _LAZY = {
     "Finding": "storehaus.model.analysis",
     "Health": "storehaus.haus",
     "MigrationReport": "storehaus.migrations",
+    "ResultRows": "storehaus.haus",
     "SignalConfig": "storehaus.config",
     "StoreHaus": "storehaus.haus",
     "analyse": "storehaus.model.analysis",

@@ -7,6 +7,7 @@ import pytest
 
 from fix_haus import driver_of
 from storehaus import Driver, StorehausError, TransactionMisuse
+from storehaus.driver import ResultColumn, ResultSet
 from storehaus.testing import Call, CountingDriver, FakeDriver
 
 pytestmark = pytest.mark.anyio
@@ -16,6 +17,13 @@ def answer(call: Call) -> Any:
     """What a server would say to the statements of this suite."""
     if call.kind == "execute":
         return "SELECT 1"
+    if call.kind == "query":
+        columns = (ResultColumn("n", "int8"), ResultColumn("array", "text[]"))
+        if "false" in call.text:
+            return ResultSet(columns)
+        if "SELECT" in call.text:
+            return ResultSet(columns, [(1, ["a"])], 1)
+        return ResultSet(row_count=2 if call.text.startswith("DELETE") else 0)
     return [(1, "a")] if "SELECT" in call.text else []
 
 
@@ -44,6 +52,44 @@ async def test_execute_gives_the_tag(any_driver: Driver) -> None:
     """What the server says that it has done."""
     async with any_driver.acquire() as connection:
         assert await connection.execute("SELECT 1") == "SELECT 1"
+
+
+async def test_query_gives_rows_with_their_columns(any_driver: Driver) -> None:
+    """Labels and names of types, the rows, and how many there are."""
+    async with any_driver.acquire() as connection:
+        result = await connection.query("SELECT $1::bigint AS n, ARRAY[$2]", (1, "a"))
+
+    assert result.columns == (ResultColumn("n", "int8"), ResultColumn("array", "text[]"))
+    assert [tuple(row) for row in result.rows] == [(1, ["a"])]
+    assert result.row_count == 1
+
+
+async def test_query_without_rows_has_columns(any_driver: Driver) -> None:
+    """What a result consists of does not depend on what is in it."""
+    async with any_driver.acquire() as connection:
+        result = await connection.query("SELECT 1::bigint AS n, ARRAY['a'] WHERE false")
+
+    assert [column.name for column in result.columns] == ["n", "array"]
+    assert (list(result.rows), result.row_count) == ([], 0)
+
+
+async def test_query_counts_changed_rows(any_driver: Driver) -> None:
+    """A statement that returns nothing has no columns, and says how many rows it changed."""
+    async with any_driver.acquire() as connection:
+        await connection.begin()
+        await connection.copy_in("labels", ["key", "value"], [("q1", "v"), ("q2", "v")])
+        result = await connection.query("DELETE FROM labels WHERE key LIKE $1", ("q_",))
+
+    assert (result.columns, list(result.rows), result.row_count) == ((), [], 2)
+
+
+async def test_query_of_a_command_counts_nothing(any_driver: Driver) -> None:
+    """Where there are no rows to count, the count is 0."""
+    async with any_driver.acquire() as connection:
+        result = await connection.query("SET search_path = public")
+        connection.mark_dirty()
+
+    assert (result.columns, result.row_count) == ((), 0)
 
 
 async def test_transaction_is_open_between_begin_and_its_end(any_driver: Driver) -> None:

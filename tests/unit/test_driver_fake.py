@@ -2,7 +2,7 @@
 
 import pytest
 
-from storehaus.driver import Driver
+from storehaus.driver import Driver, ResultColumn, ResultSet
 from storehaus.errors import DatabaseError, SerializationFailure, TransactionMisuse
 from storehaus.testing import Call, CountingDriver, FakeDriver
 
@@ -17,6 +17,30 @@ async def test_fake_answers_in_the_order_given() -> None:
         assert await connection.fetch("SELECT 1") == [(1, "a")]
         assert await connection.execute("INSERT") == "INSERT 0 1"
         assert await connection.fetch("SELECT 2") == ()
+
+
+async def test_fake_answers_a_query_with_a_result() -> None:
+    """A whole result comes as it was given; used up, it is empty."""
+    result = ResultSet((ResultColumn("n", "int8"),), [(1,)], 1)
+    driver = FakeDriver([result])
+
+    async with driver.acquire() as connection:
+        assert await connection.query("SELECT $1", [1]) is result
+        assert await connection.query("SELECT 2") == ResultSet()
+
+    assert driver.calls[0] == Call("query", "SELECT $1", (1,), 1)
+    assert driver.texts == ["SELECT $1", "SELECT 2"]
+
+
+async def test_fake_refuses_an_answer_of_another_kind() -> None:
+    """A test that answers `query` with rows, or `fetch` with a result, is told so."""
+    driver = FakeDriver([[(1,)], ResultSet()])
+
+    async with driver.acquire() as connection:
+        with pytest.raises(TypeError, match="ResultSet"):
+            await connection.query("SELECT 1")
+        with pytest.raises(TypeError, match="rows"):
+            await connection.fetch("SELECT 1")
 
 
 async def test_fake_asks_a_function() -> None:

@@ -1,5 +1,21 @@
 """The door to PostgreSQL: a Protocol of one page, and one adapter on asyncpg behind it."""
 
-from storehaus.driver.protocol import Connection, Driver, IsolationLevel, PoolStats, Row
+from storehaus.driver.protocol import (
+    Connection,
+    Driver,
+    IsolationLevel,
+    PoolStats,
+    ResultColumn,
+    ResultSet,
+    Row,
+)
 
-__all__ = ["Connection", "Driver", "IsolationLevel", "PoolStats", "Row"]
+__all__ = [
+    "Connection",
+    "Driver",
+    "IsolationLevel",
+    "PoolStats",
+    "ResultColumn",
+    "ResultSet",
+    "Row",
+]

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 from storehaus.driver.asyncpg_errors import translate_commit_error
 from storehaus.driver.asyncpg_session import Session
-from storehaus.driver.protocol import IsolationLevel, Row
+from storehaus.driver.protocol import IsolationLevel, ResultColumn, ResultSet, Row
 from storehaus.driver.sqlstates import FAILED_TRANSACTION
 from storehaus.errors import (
     ConnectionFailed,
@@ -75,6 +76,25 @@ class AsyncpgConnection:
         session = self._lent
         return await session.run(session.raw.execute, text, *params, timeout=timeout_seconds)
 
+    async def query(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> ResultSet:
+        """Run one statement, give all its rows and what they consist of."""
+        session = self._lent
+        limit = self._limit(timeout_seconds)
+
+        async def prepare_and_fetch() -> ResultSet:
+            async with asyncio.timeout(limit):
+                # Without a name: hand-written texts seldom come again, and a named statement
+                # would cost a third round trip to be dropped.
+                statement = await session.raw.prepare(text, name="", timeout=limit)
+                rows = cast("list[Row]", await statement.fetch(*params, timeout=limit))
+            attributes = statement.get_attributes()
+            columns = tuple(ResultColumn(each.name, each.type.name) for each in attributes)
+            return ResultSet(columns, rows, _row_count(statement.get_statusmsg()))
+
+        return await session.run(prepare_and_fetch)
+
     async def copy_in(
         self,
         table: str,
@@ -86,7 +106,7 @@ class AsyncpgConnection:
     ) -> int:
         """COPY rows into a table, give their number. Names are plain, not quoted."""
         session = self._lent
-        limit = self._statement_timeout_seconds if timeout_seconds is None else timeout_seconds
+        limit = self._limit(timeout_seconds)
 
         async def copy() -> str:
             # asyncpg's own time-out does not end a wait for a peer that has stopped reading.
@@ -96,7 +116,7 @@ class AsyncpgConnection:
                 )
 
         tag = await session.run(copy)
-        return int(tag.rpartition(" ")[2])
+        return _row_count(tag)
 
     async def begin(
         self,
@@ -181,9 +201,18 @@ class AsyncpgConnection:
         """Say that session state may be changed: the connection is reset on return."""
         self._lent.is_dirty = True
 
+    def _limit(self, timeout_seconds: float | None) -> float | None:
+        return self._statement_timeout_seconds if timeout_seconds is None else timeout_seconds
+
     async def _command(self, text: str) -> str:
         session = self._lent
         return await session.run(session.raw.execute, text)
+
+
+def _row_count(tag: str | None) -> int:
+    """Read the number off a command tag: `INSERT 0 3`; an empty statement has no tag."""
+    count = (tag or "").rpartition(" ")[2]
+    return int(count) if count.isdecimal() else 0
 
 
 def _quote(name: str) -> str:

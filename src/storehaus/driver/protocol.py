@@ -14,12 +14,49 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
-__all__ = ["Connection", "Driver", "IsolationLevel", "PoolStats", "Row"]
+__all__ = [
+    "Connection",
+    "Driver",
+    "IsolationLevel",
+    "PoolStats",
+    "ResultColumn",
+    "ResultSet",
+    "Row",
+]
 
 Row: TypeAlias = Sequence[Any]
 """One row by position. It iterates and unpacks like a tuple, and need not be one."""
 
 IsolationLevel: TypeAlias = Literal["read committed", "repeatable read", "serializable"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of a result.
+
+    Attributes:
+        name: Its label, as the server gives it; labels need be neither unique nor identifiers.
+        type_name: Name of its type in PostgreSQL's catalog, without schema: `int8`, `jsonb`,
+            `timestamptz`, an enum's own; an array's is that of its items with `[]`.
+    """
+
+    name: str
+    type_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSet:
+    """All that one statement gave.
+
+    Attributes:
+        columns: Its columns, also when there are no rows; none where it returns none at all.
+        rows: Its rows.
+        row_count: Rows returned or changed, by the command tag; 0 where that counts none.
+    """
+
+    columns: tuple[ResultColumn, ...] = ()
+    rows: Sequence[Row] = ()
+    row_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +105,15 @@ class Connection(Protocol):
         self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
     ) -> str:
         """Run one statement (or, without parameters, several), give the command tag."""
+        ...
+
+    async def query(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> ResultSet:
+        """Run one statement, give all its rows and what they consist of.
+
+        It may cost one round trip more than `fetch`.
+        """
         ...
 
     async def copy_in(

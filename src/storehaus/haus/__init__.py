@@ -2,5 +2,6 @@
 
 from storehaus.haus.haus import StoreHaus
 from storehaus.haus.health import ComponentHealth, Health
+from storehaus.haus.results import ResultRows
 
-__all__ = ["ComponentHealth", "Health", "StoreHaus"]
+__all__ = ["ComponentHealth", "Health", "ResultRows", "StoreHaus"]

@@ -1,7 +1,7 @@
 """`StoreHaus`: where an application begins."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,16 +12,21 @@ from storehaus.config import AppConfig, DatabaseConfig
 from storehaus.driver import Connection, Driver
 from storehaus.driver.asyncpg_driver import AsyncpgDriver
 from storehaus.driver.protocol import IsolationLevel
-from storehaus.errors import StorehausError, TransactionMisuse
+from storehaus.errors import QueryError, StorehausError, TransactionMisuse
+from storehaus.expr.row import AnyRow
 from storehaus.haus.atomic import Replay
 from storehaus.haus.health import ComponentHealth, Health, check_database
 from storehaus.haus.lock import Lock
 from storehaus.haus.registry import Registry
+from storehaus.haus.results import ResultRows, decoded_rows, named_rows
+from storehaus.haus.targets import Target
 from storehaus.model import Model
+from storehaus.sql import SqlTemplate
 from storehaus.store import Database, GenericStore, Options, Plugin, Transaction
 
 if TYPE_CHECKING:
     from storehaus.driver.embedded import EmbeddedPostgres
+    from storehaus.haus.sqlalchemy_core import Executable
     from storehaus.migrations import MigrationReport
 
 __all__ = ["StoreHaus"]
@@ -340,15 +345,70 @@ class StoreHaus:
         Inside of a transaction it is the transaction's own, which must be left to end it. What is
         written through it passes by hooks and plug-ins.
         """
-        unit = self._database.joined()
-        if unit is not None:
-            await unit.check()
-            unit.connection.mark_dirty()
-            yield unit.connection
-            return
-        async with self._database.driver.acquire() as connection:
-            connection.mark_dirty()
+        async with self._database.connection() as connection:
             yield connection
+
+    @overload
+    async def fetch(self, statement: SqlTemplate) -> list[AnyRow]: ...
+    @overload
+    async def fetch(self, statement: SqlTemplate, *, into: type[T]) -> list[T]: ...
+    async def fetch(self, statement: SqlTemplate, *, into: type[Any] | None = None) -> list[Any]:
+        """Run one statement written by hand, give its rows.
+
+            rows = await haus.fetch(sql("SELECT country, count(*) AS n FROM airports GROUP BY 1"))
+            rows[0].country, rows[0][1]
+
+        The statement may be anything: it passes by stores, hooks and plug-ins, which do not see
+        what it writes, and soft-deleted rows are rows to it. JSON comes as Python values, an enum
+        as its label, everything else as the driver gives it. What it sets on the connection is
+        reset afterwards; a transaction that it opens is rolled back.
+
+        Args:
+            statement: What `sql()` made.
+            into: A msgspec.Struct, dataclass or NamedTuple to build of each row, by the names of
+                its columns. Values are checked against its annotations; labels become members of
+                enums. None gives named tuples.
+
+        Raises:
+            QueryError: When the statement is no `sql()`, or, after it ran, when its rows do not fit
+                `into`.
+            DatabaseError: What the server says, by SQLSTATE.
+        """
+        if not isinstance(statement, SqlTemplate):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise QueryError("fetch() takes what sql() made: fetch(sql('… {x} …', x=1))")
+        target = None if into is None else Target[Any].of(into)
+        result = await self._database.query(statement.to_sql())
+        if target is not None:
+            return target.build(result)
+        return named_rows(result, decoded_rows(result))
+
+    async def execute(
+        self, statement: "Executable", parameters: Mapping[str, object] | None = None
+    ) -> ResultRows:
+        """Run one statement of SQLAlchemy Core, give its rows and their number.
+
+            airports = sqlalchemy_table(Airport)
+            done = await haus.execute(update(airports).values(city=None).where(…))
+            done.row_count
+
+        Values go both ways through SQLAlchemy's types. Stores, hooks and plug-ins do not see what
+        it writes, and soft-deleted rows are rows to it. What it sets on the connection is reset
+        afterwards.
+
+        Args:
+            statement: A select, insert, update, delete, function or text.
+            parameters: Values of its `bindparam`s, or of the columns of an INSERT or UPDATE.
+
+        Raises:
+            QueryError: When it is no such statement, is about ORM classes, needs a default that
+                Python computes, or a value cannot travel.
+            DatabaseError: What the server says, by SQLSTATE.
+        """
+        # SQLAlchemy costs 0.2 s of import, which most processes never need.
+        from storehaus.haus.sqlalchemy_core import compile_core  # noqa: PLC0415 - see above
+
+        compiled = compile_core(statement, parameters)
+        return compiled.read(await self._database.query(compiled.statement))
 
     async def health(self) -> Health:
         """Check every component on its own; a broken one is a result, not an error."""

@@ -27,6 +27,7 @@ __all__ = [
     "SmallInt",
     "UnmappedTypeError",
     "column_type",
+    "enum_labels",
     "split_optional",
 ]
 
@@ -259,14 +260,9 @@ def _literal(annotation: Any) -> ColumnType:
 
 
 def _enum(cls: type[Enum]) -> ColumnType:
-    members = list(cls)
-    if not members:
+    labels = enum_labels(cls)
+    if not labels:
         raise UnmappedTypeError(f"{cls.__name__} is an Enum without members")
-    if issubclass(cls, Flag) or cls.__hash__ is None:
-        raise UnmappedTypeError(f"{cls.__name__} combines its members; store its value as an int")
-    # A label is text: the value where it is one, else the member's name.
-    by_value = all(isinstance(member.value, str) for member in members)
-    labels = tuple(member.value if by_value else member.name for member in members)
     if not all(_is_storable(label) and 1 <= len(label.encode()) <= MAX_BYTES for label in labels):
         raise UnmappedTypeError(f"{cls.__name__}: labels of a PostgreSQL enum have 1 … 63 bytes")
     sql = snake_case(cls.__name__)
@@ -275,6 +271,20 @@ def _enum(cls: type[Enum]) -> ColumnType:
         reason = problem or "PostgreSQL has a type of this name"
         raise UnmappedTypeError(f"the enum {cls.__name__} would be the type {sql!r}: {reason}")
     return ColumnType(kind="enum", sql=sql, python=cls, enum=cls, labels=labels)
+
+
+def enum_labels(cls: type[Enum]) -> tuple[str, ...]:
+    """Give the texts that members travel as, in their order: the values where all are texts.
+
+    Else they are the members' names.
+
+    Raises:
+        UnmappedTypeError: When members can be combined, so that a value need not be a member.
+    """
+    if issubclass(cls, Flag) or cls.__hash__ is None:
+        raise UnmappedTypeError(f"{cls.__name__} combines its members; store its value as an int")
+    by_value = all(isinstance(member.value, str) for member in cls)
+    return tuple(member.value if by_value else member.name for member in cls)
 
 
 def _is_storable(text: str) -> bool:

@@ -248,7 +248,8 @@ def checked_name(name: object) -> str:
     Raises:
         QueryError: When PostgreSQL could not keep it apart from others.
     """
-    if isinstance(name, str) and 1 <= len(name.encode(errors="replace")) <= MAX_BYTES:
-        if "\0" not in name and name.encode(errors="replace").decode() == name:
+    if isinstance(name, str) and name and "\0" not in name:
+        encoded = name.encode(errors="replace")
+        if len(encoded) <= MAX_BYTES and encoded.decode() == name:
             return name
     raise QueryError(f"a name is a text of 1 … {MAX_BYTES} bytes without NUL")

@@ -5,16 +5,26 @@ from storehaus.sql.binder import Binder
 from storehaus.sql.builder import QueryBuilder, RowQuery, as_query
 from storehaus.sql.filters import compile_filter, has_filter
 from storehaus.sql.grammar import render_literal_condition
-from storehaus.sql.identifiers import cast_name, column_list, quote_identifier, table_name
+from storehaus.sql.identifiers import (
+    Identifier,
+    cast_name,
+    column_list,
+    identifier,
+    quote_identifier,
+    table_name,
+)
 from storehaus.sql.projecting import Selection
 from storehaus.sql.recipes import compile_count, compile_exists, compile_find, compile_selection
 from storehaus.sql.statement import Statement
+from storehaus.sql.template import SqlTemplate, sql
 
 __all__ = [
     "Binder",
+    "Identifier",
     "QueryBuilder",
     "RowQuery",
     "Selection",
+    "SqlTemplate",
     "Statement",
     "as_query",
     "cast_name",
@@ -26,7 +36,9 @@ __all__ = [
     "compile_find",
     "compile_selection",
     "has_filter",
+    "identifier",
     "quote_identifier",
     "render_literal_condition",
+    "sql",
     "table_name",
 ]

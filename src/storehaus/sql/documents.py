@@ -15,14 +15,18 @@ __all__ = ["DOCUMENT_PARTS"]
 # Each reads {0}, a jsonb. CASE is evaluated in order, so no cast sees what it cannot take.
 _READ: Mapping[ScalarKind, tuple[str, ColumnType]] = {
     "integer": (
-        ("(CASE WHEN jsonb_typeof({0}) = 'number' THEN CASE WHEN {0}::numeric % 1 = 0"
-        " AND {0}::numeric BETWEEN -9223372036854775808 AND 9223372036854775807"
-        " THEN {0}::bigint END END)"),
+        (
+            "(CASE WHEN jsonb_typeof({0}) = 'number' THEN CASE WHEN {0}::numeric % 1 = 0"
+            " AND {0}::numeric BETWEEN -9223372036854775808 AND 9223372036854775807"
+            " THEN {0}::bigint END END)"
+        ),
         BIGINT,
     ),
     "float": (
-        ("(CASE WHEN jsonb_typeof({0}) = 'number' THEN CASE WHEN abs({0}::numeric) < 1.79e308"
-        " THEN {0}::double precision END END)"),
+        (
+            "(CASE WHEN jsonb_typeof({0}) = 'number' THEN CASE WHEN abs({0}::numeric) < 1.79e308"
+            " THEN {0}::double precision END END)"
+        ),
         FLOAT,
     ),
     "text": ("(CASE WHEN jsonb_typeof({0}) = 'string' THEN {0} #>> '{{}}' END)", TEXT),

@@ -48,8 +48,8 @@ def compile_filter(info: TableInfo, query: Fluent[Any], binder: Writer) -> str:
     ):
         if getattr(clauses, name) not in {None, ()}:
             raise QueryError(
-                f"a write by query has no {_NAMES.get(name, name)}: say in a filter, with in_(query)"
-                " or exists_(query), which rows are meant",
+                f"a write by query has no {_NAMES.get(name, name)}: say in a filter, with"
+                " in_(query) or exists_(query), which rows are meant",
                 model=info.model.__name__,
             )
     whole = msgspec.structs.replace(clauses, source=info.model)

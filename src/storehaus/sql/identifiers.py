@@ -1,11 +1,62 @@
 """Names in SQL. Every name is quoted, always, so none of them can be anything but a name."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from storehaus.errors import QueryError
+from storehaus.model.identifiers import identifier_problem
 from storehaus.model.records import ColumnInfo, TableInfo
 from storehaus.model.types import ColumnType
 
-__all__ = ["cast_name", "column_list", "quote_identifier", "table_name"]
+__all__ = [
+    "Identifier",
+    "cast_name",
+    "column_list",
+    "identifier",
+    "quote_identifier",
+    "table_name",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A name for `sql()` that is a name and nothing else; `identifier()` makes and checks it.
+
+    Attributes:
+        parts: The name, or schema and name, as they are called in the database.
+    """
+
+    parts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.parts) not in {1, 2}:
+            raise QueryError("an identifier is a name, or a schema and a name")
+        for part in self.parts:
+            problem = identifier_problem(part)
+            if problem:
+                raise QueryError(f"this is no identifier: {problem}")
+
+    def to_sql(self) -> str:
+        """Write it in double quotes."""
+        return ".".join(map(quote_identifier, self.parts))
+
+
+def identifier(name: str, of_schema: str | None = None, /) -> Identifier:
+    """Make the name of a table, column or function for `sql()`.
+
+        sql("SELECT count(*) FROM {table}", table=identifier("warehouse", "gadgets"))
+
+    It is quoted, so upper and lower case count. What a name may be is what models may call their
+    tables: letters, digits and underscores, at most 63 bytes.
+
+    Args:
+        name: The name; its schema where two are given.
+        of_schema: The name within that schema.
+
+    Raises:
+        QueryError: When a part cannot be a name.
+    """
+    return Identifier((name,) if of_schema is None else (name, of_schema))
 
 
 def quote_identifier(name: str) -> str:

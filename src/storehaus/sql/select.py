@@ -355,7 +355,7 @@ def _labels(nodes: Sequence[Node]) -> list[str]:
     return labels
 
 
-def _natural_name(node: Node) -> str | None:
+def _natural_name(node: Node) -> str | None:  # noqa: PLR0911 - one per kind
     match node:
         case Column() | Name() | OfDerived() | AggregateCall():
             return node.name

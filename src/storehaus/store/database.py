@@ -1,11 +1,11 @@
 """Where the statements of a store run."""
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from storehaus.driver import Driver, Row
+from storehaus.driver import Driver, ResultSet, Row
 from storehaus.errors import StorehausError, TransactionMisuse
 from storehaus.sql.statement import Statement
 from storehaus.store.binding import find
@@ -70,20 +70,41 @@ class Database:
 
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         """Run one statement: in the open transaction, or as one of its own."""
+        if statement.resets:
+            async with self.connection() as connection:
+                return await connection.fetch(statement.text, statement.params)
         return await self.fetch_rows(statement.text, statement.params)
 
     async def fetch_value(self, statement: Statement) -> Any:
         """Run one statement that gives one row of one column."""
-        rows = await self.fetch_rows(statement.text, statement.params)
+        rows = await self.fetch(statement)
         return rows[0][0]
 
     async def fetch_rows(self, text: str, params: Sequence[object] = ()) -> Sequence[Row]:
-        """Run one statement, given by its parts."""
+        """Run one statement that leaves the connection as it is, given by its parts."""
         unit = find(self)
         if unit is None:
             return await self.driver.fetch(text, params)
         await unit.check()
         return await unit.connection.fetch(text, params)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """Lend a connection that is reset later, since nobody knows what is done on it."""
+        unit = find(self)
+        if unit is None:
+            async with self.driver.acquire() as connection:
+                connection.mark_dirty()
+                yield connection
+            return
+        await unit.check()
+        unit.connection.mark_dirty()
+        yield unit.connection
+
+    async def query(self, statement: Statement) -> ResultSet:
+        """Run one statement that was written by hand: in the open transaction, or on its own."""
+        async with self.connection() as connection:
+            return await connection.query(statement.text, statement.params)
 
     def transaction(self, options: Options = _PLAIN) -> AbstractAsyncContextManager[Transaction]:
         """Run a block as a transaction that verbs join, or as a savepoint of the open one.

@@ -81,17 +81,6 @@ class ProjectionReader:
         assert self._builders is not None  # noqa: S101 - the caller has looked
         return [build(found) for build in self._builders]
 
-    def _positions(self, kind: type[Any]) -> dict[str, int]:
-        wanted = _fields(kind)
-        known = {label: i for i, label in enumerate(self._labels)}
-        unknown = [label for label in self._labels if label not in wanted]
-        if unknown:
-            raise QueryError(f"{kind.__name__} has no field {unknown[0]!r:.60} for the column")
-        missing = [name for name, needed in wanted.items() if needed and name not in known]
-        if missing:
-            raise QueryError(f"the projection gives no {missing[0]!r} for {kind.__name__}")
-        return {name: known[name] for name in wanted if name in known}
-
 
 def _builders(outputs: Sequence[Output]) -> list[_Build]:
     found: list[_Build] = []
@@ -148,9 +137,8 @@ def _parameters(kind: type[Any]) -> dict[str, Parameter]:
     except (TypeError, ValueError):
         found = {}
     if not found or any(each.kind not in _NAMED for each in found.values()):
-        raise QueryError(
-            f"into= is a struct, a dataclass or a named tuple, not {getattr(kind, '__name__', kind)}"
-        )
+        shown = getattr(kind, "__name__", kind)
+        raise QueryError(f"into= is a struct, a dataclass or a named tuple, not {shown}")
     return found
 
 

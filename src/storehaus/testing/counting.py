@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
-from storehaus.driver.protocol import Connection, Driver, IsolationLevel, PoolStats, Row
+from storehaus.driver.protocol import Connection, Driver, IsolationLevel, PoolStats, ResultSet, Row
 from storehaus.testing.driver import Call, CallKind
 
 __all__ = ["CountingDriver"]
@@ -19,7 +19,8 @@ class CountingDriver:
 
     Attributes:
         calls: All that was asked, in order, failed calls included. Every call is one round trip,
-            but for the first use of a text on a connection, which is prepared by one more.
+            but for `query`, and the first use of a text on a connection, which is prepared by one
+            more.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -39,8 +40,8 @@ class CountingDriver:
 
     @property
     def texts(self) -> list[str]:
-        """SQL texts of `fetch` and `execute`, in order."""
-        return [call.text for call in self.calls if call.kind in ("execute", "fetch")]
+        """SQL texts of `fetch`, `query` and `execute`, in order."""
+        return [call.text for call in self.calls if call.kind in ("execute", "fetch", "query")]
 
     def reset(self) -> None:
         """Count from zero again."""
@@ -100,6 +101,12 @@ class _CountingConnection:
     ) -> str:
         self._count("execute", text, params)
         return await self._connection.execute(text, params, timeout_seconds=timeout_seconds)
+
+    async def query(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> ResultSet:
+        self._count("query", text, params)
+        return await self._connection.query(text, params, timeout_seconds=timeout_seconds)
 
     async def copy_in(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, TypeAlias
 
-from storehaus.driver.protocol import Connection, IsolationLevel, PoolStats, Row
+from storehaus.driver.protocol import Connection, IsolationLevel, PoolStats, ResultSet, Row
 from storehaus.errors import DatabaseError, TransactionMisuse
 
 __all__ = ["Answer", "Call", "CallKind", "FakeDriver"]
@@ -18,14 +18,15 @@ CallKind: TypeAlias = Literal[
     "copy_in",
     "execute",
     "fetch",
+    "query",
     "release_savepoint",
     "rollback",
     "rollback_to_savepoint",
     "savepoint",
 ]
 
-Answer: TypeAlias = Sequence[Row] | str | Exception
-"""Rows for `fetch`, a command tag for `execute`, or an error that either raises."""
+Answer: TypeAlias = Sequence[Row] | ResultSet | str | Exception
+"""Rows for `fetch`, a result for `query`, a command tag for `execute`, or an error to raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class FakeDriver:
     """A `Driver` that needs no server.
 
     Args:
-        answers: What `fetch` and `execute` answer, in this order; when all are used up, no rows
-            and the tag `"OK"`. Or a function that is asked each time.
+        answers: What `fetch`, `query` and `execute` answer, in this order; when all are used up,
+            no rows and the tag `"OK"`. Or a function that is asked each time.
         server_version: Major version that its connections pretend to have.
 
     Attributes:
@@ -83,11 +84,11 @@ class FakeDriver:
 
     @property
     def texts(self) -> list[str]:
-        """SQL texts of `fetch` and `execute`, in order."""
-        return [call.text for call in self.calls if call.kind in ("execute", "fetch")]
+        """SQL texts of `fetch`, `query` and `execute`, in order."""
+        return [call.text for call in self.calls if call.kind in ("execute", "fetch", "query")]
 
     def answer(self, *answers: Answer) -> None:
-        """Add answers for the next calls of `fetch` and `execute`."""
+        """Add answers for the next calls of `fetch`, `query` and `execute`."""
         self._answers.extend(answers)
 
     def fail(self, kind: CallKind, *errors: Exception) -> None:
@@ -144,9 +145,18 @@ class FakeDriver:
     def respond_rows(self, call: Call) -> Sequence[Row]:
         """Write a call down, give rows."""
         answer = self._respond_to(call)
-        if isinstance(answer, str):
-            raise TypeError(f"fetch was answered with the tag {answer!r}; rows are wanted")
+        if isinstance(answer, str | ResultSet):
+            raise TypeError(f"fetch was answered with {answer!r}; rows are wanted")
         return () if answer is None else answer
+
+    def respond_result(self, call: Call) -> ResultSet:
+        """Write a call down, give a result."""
+        answer = self._respond_to(call)
+        if answer is None:
+            return ResultSet()
+        if not isinstance(answer, ResultSet):
+            raise TypeError("query was answered with rows or a tag; a ResultSet is wanted")
+        return answer
 
     def respond_tag(self, call: Call) -> str:
         """Write a call down, give a command tag."""
@@ -157,7 +167,7 @@ class FakeDriver:
             raise TypeError("execute was answered with rows; a command tag is wanted")
         return answer
 
-    def _respond_to(self, call: Call) -> Sequence[Row] | str | None:
+    def _respond_to(self, call: Call) -> Sequence[Row] | ResultSet | str | None:
         self.record(call)
         if self._respond is not None:
             answer: Answer | None = self._respond(call)
@@ -199,6 +209,12 @@ class _FakeConnection:
     ) -> str:
         del timeout_seconds
         return self._driver.respond_tag(self._call("execute", text, params))
+
+    async def query(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> ResultSet:
+        del timeout_seconds
+        return self._driver.respond_result(self._call("query", text, params))
 
     async def copy_in(
         self,
