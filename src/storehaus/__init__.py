@@ -44,7 +44,50 @@ from storehaus.errors import (
     UniqueViolation,
     ValidationError,
 )
-from storehaus.expr import Column, Condition, Expression, Ordering, Row
+from storehaus.expr import Column, Condition, Expression, JsonPath, Ordering, Row
+from storehaus.expr.aggregates import (
+    Aggregate,
+    array_agg,
+    avg,
+    bool_and,
+    bool_or,
+    count,
+    count_distinct,
+    max_,
+    min_,
+    string_agg,
+    sum_,
+)
+from storehaus.expr.functions import (
+    case,
+    cast,
+    coalesce,
+    cube,
+    excluded,
+    exists_,
+    func,
+    greatest,
+    grouping_sets,
+    least,
+    literal,
+    nullif,
+    rollup,
+    scalar,
+    truth,
+)
+from storehaus.expr.windows import (
+    cume_dist,
+    dense_rank,
+    first_value,
+    lag,
+    last_value,
+    lead,
+    nth_value,
+    ntile,
+    percent_rank,
+    rank,
+    row_number,
+)
 from storehaus.model import (
     Check,
     Exclude,
@@ -60,12 +103,40 @@ from storehaus.model import (
     field,
     uuid7,
 )
-from storehaus.query import QueryFilter, SortOrder, UpdateSet, asc, desc
+from storehaus.query import (
+    QueryFilter,
+    SortOrder,
+    UpdateSet,
+    alias,
+    asc,
+    cte,
+    desc,
+    optional,
+)
 
 # The function `sql` takes the name of the package it comes from: `storehaus.sql` is the function
 # to whoever reads the attribute, and `from storehaus.sql import …` finds the package all the same.
-from storehaus.sql import Identifier, QueryBuilder, SqlTemplate, Statement, identifier, sql
-from storehaus.store import Change, GenericStore, Operation, Outcome, Plugin, Transaction, Upserted
+from storehaus.sql import (
+    Identifier,
+    QueryBuilder,
+    RowQuery,
+    Selection,
+    SqlTemplate,
+    Statement,
+    identifier,
+    sql,
+)
+from storehaus.store import (
+    Change,
+    GenericStore,
+    Operation,
+    Outcome,
+    Page,
+    Plugin,
+    RowStream,
+    Transaction,
+    Upserted,
+)
 
 if TYPE_CHECKING:
     from storehaus.config import AppConfig, CacheConfig, DatabaseConfig, SignalConfig, load_config
@@ -75,6 +146,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNSET",
+    "Aggregate",
     "AppConfig",
     "CacheConfig",
     "CacheError",
@@ -105,6 +177,7 @@ __all__ = [
     "Identifier",
     "Index",
     "Integer",
+    "JsonPath",
     "LockNotAvailable",
     "MigrationError",
     "MigrationReport",
@@ -116,6 +189,7 @@ __all__ = [
     "Operation",
     "Ordering",
     "Outcome",
+    "Page",
     "Plugin",
     "PoolStats",
     "PoolTimeout",
@@ -126,6 +200,9 @@ __all__ = [
     "RelationNotLoaded",
     "ResultRows",
     "Row",
+    "RowQuery",
+    "RowStream",
+    "Selection",
     "SerializationFailure",
     "SignalConfig",
     "SignalError",
@@ -147,15 +224,54 @@ __all__ = [
     "Upserted",
     "ValidationError",
     "__version__",
+    "alias",
     "analyse",
+    "array_agg",
     "asc",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "case",
+    "cast",
+    "coalesce",
+    "count",
+    "count_distinct",
+    "cte",
+    "cube",
+    "cume_dist",
+    "dense_rank",
     "desc",
+    "excluded",
+    "exists_",
     "field",
+    "first_value",
+    "func",
+    "greatest",
+    "grouping_sets",
     "identifier",
+    "lag",
+    "last_value",
+    "lead",
+    "least",
+    "literal",
     "load_config",
+    "max_",
+    "min_",
+    "nth_value",
+    "ntile",
+    "nullif",
+    "optional",
+    "percent_rank",
+    "rank",
+    "rollup",
+    "row_number",
+    "scalar",
     "schema_sql",
     "sql",
     "sqlalchemy_table",
+    "string_agg",
+    "sum_",
+    "truth",
     "uuid7",
 ]
 

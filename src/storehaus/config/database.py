@@ -61,6 +61,8 @@ class DatabaseConfig(Section):
         statement_timeout_seconds: Longest run of one statement; None for the server's own limit.
         prepared_statements: False for PgBouncer in transaction mode.
         application_name: Shown in `pg_stat_activity`, at most 63 bytes.
+        cursor_secret: Signs the cursors of pages, so that all processes with the same one take each
+            other's; None uses `password`, and without one a secret of each `StoreHaus`.
     """
 
     section: ClassVar[str] = "database"
@@ -87,6 +89,7 @@ class DatabaseConfig(Section):
     statement_timeout_seconds: Seconds | None = Field(default=None)
     prepared_statements: bool = Field(default=True)
     application_name: Text = Field(default="storehaus")
+    cursor_secret: OptionalSecret = NOT_GIVEN
 
     @classmethod
     def spell_out(cls, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,6 +138,11 @@ class DatabaseConfig(Section):
             rule = "needs ssl = true, verify-ca or verify-full"
             raise contradict("ssl_root_certificate", rule)
         return self
+
+    def signing_secret(self) -> str | None:
+        """Give the secret that signs cursors of pages; None when there is none."""
+        secret = self.cursor_secret or self.password
+        return secret.get_secret_value() if secret else None
 
     def at(self, url: str) -> Self:
         """Give the same settings for another server.

@@ -2,6 +2,7 @@
 
 from storehaus.driver.protocol import (
     Connection,
+    Cursor,
     Driver,
     IsolationLevel,
     PoolStats,
@@ -12,6 +13,7 @@ from storehaus.driver.protocol import (
 
 __all__ = [
     "Connection",
+    "Cursor",
     "Driver",
     "IsolationLevel",
     "PoolStats",

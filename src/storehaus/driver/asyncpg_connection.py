@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from storehaus.driver.asyncpg_errors import translate_commit_error
-from storehaus.driver.asyncpg_session import Session
+from storehaus.driver.asyncpg_session import RawCursor, Session
 from storehaus.driver.protocol import IsolationLevel, ResultColumn, ResultSet, Row
 from storehaus.driver.sqlstates import FAILED_TRANSACTION
 from storehaus.errors import (
@@ -16,7 +16,7 @@ from storehaus.errors import (
     TransactionMisuse,
 )
 
-__all__ = ["AsyncpgConnection"]
+__all__ = ["AsyncpgConnection", "AsyncpgCursor"]
 
 
 _ROLLBACK_SECONDS = 5.0
@@ -94,6 +94,28 @@ class AsyncpgConnection:
             return ResultSet(columns, rows, _row_count(statement.get_statusmsg()))
 
         return await session.run(prepare_and_fetch)
+
+    async def cursor(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> "AsyncpgCursor":
+        """Run one statement within the open transaction, leave its rows on the server."""
+        session = self._lent
+
+        async def declare() -> RawCursor:
+            return await session.raw.cursor(text, *params, timeout=timeout_seconds)
+
+        return AsyncpgCursor(self, await session.run(declare))
+
+    async def next_rows(
+        self, cursor: RawCursor, rows: int, timeout_seconds: float | None
+    ) -> Sequence[Row]:
+        """Fetch from a cursor of this connection."""
+        session = self._lent
+
+        async def advance() -> Sequence[Row]:
+            return cast("Sequence[Row]", await cursor.fetch(rows, timeout=timeout_seconds))
+
+        return await session.run(advance)
 
     async def copy_in(
         self,
@@ -213,6 +235,25 @@ def _row_count(tag: str | None) -> int:
     """Read the number off a command tag: `INSERT 0 3`; an empty statement has no tag."""
     count = (tag or "").rpartition(" ")[2]
     return int(count) if count.isdecimal() else 0
+
+
+class AsyncpgCursor:
+    """A `Cursor` on asyncpg.
+
+    Args:
+        connection: As lent; after it was given back the cursor is of no use.
+        cursor: The portal on the server.
+    """
+
+    __slots__ = ("_connection", "_cursor")
+
+    def __init__(self, connection: AsyncpgConnection, cursor: RawCursor) -> None:
+        self._connection = connection
+        self._cursor = cursor
+
+    async def fetch(self, rows: int, *, timeout_seconds: float | None = None) -> Sequence[Row]:
+        """Give the next rows, at most so many; fewer only at the end."""
+        return await self._connection.next_rows(self._cursor, rows, timeout_seconds)
 
 
 def _quote(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 import asyncpg
 
@@ -10,12 +10,22 @@ from storehaus.driver.asyncpg_errors import translate_connect_error, translate_e
 from storehaus.driver.protocol import Row
 from storehaus.errors import StorehausError, TransactionMisuse
 
-__all__ = ["Counter", "Session", "open_session"]
+__all__ = ["Counter", "RawCursor", "Session", "open_session"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 RawConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class RawCursor(Protocol):
+    """The part of asyncpg's cursor that is used; its module has no public name."""
+
+    async def fetch(self, n: int, *, timeout: float | None = None) -> Sequence[Any]:  # noqa: ASYNC109 - asyncpg's own signature
+        """Give the next rows."""
+        ...
+
+
 FetchRows: TypeAlias = Callable[..., Awaitable[Sequence[Row]]]
 
 # RESET ALL leaves the role alone; RESET SESSION AUTHORIZATION resets that too. DISCARD ALL would

@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 __all__ = [
     "Connection",
+    "Cursor",
     "Driver",
     "IsolationLevel",
     "PoolStats",
@@ -78,6 +79,14 @@ class PoolStats:
     statements: int
 
 
+class Cursor(Protocol):
+    """A result that is fetched bit by bit; it ends with the transaction it was opened in."""
+
+    async def fetch(self, rows: int, *, timeout_seconds: float | None = None) -> Sequence[Row]:
+        """Give the next rows, at most so many; fewer only at the end."""
+        ...
+
+
 class Connection(Protocol):
     """One connection, lent to one task at a time.
 
@@ -114,6 +123,12 @@ class Connection(Protocol):
 
         It may cost one round trip more than `fetch`.
         """
+        ...
+
+    async def cursor(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> Cursor:
+        """Run one statement within the open transaction, leave its rows on the server."""
         ...
 
     async def copy_in(

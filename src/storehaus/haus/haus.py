@@ -64,7 +64,7 @@ class StoreHaus:
         self._config = config
         self._address = config.database
         self._make_driver = driver_factory or _asyncpg_driver
-        self._database = Database(plugins=plugins)
+        self._database = Database(plugins=plugins, secret=config.database.signing_secret())
         self._registry = Registry()
         self._server: EmbeddedPostgres | None = None
         self._is_opening = False

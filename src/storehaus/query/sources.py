@@ -1,6 +1,6 @@
 """What rows are taken from: tables, other names for them, and the results of other queries."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
 
 from storehaus.errors import QueryError
@@ -9,12 +9,14 @@ from storehaus.expr.computation import OfDerived
 from storehaus.expr.expression import Computed
 from storehaus.expr.node import Node, Subselect
 from storehaus.model.identifiers import MAX_BYTES
+from storehaus.model.records import TableInfo
 
 if TYPE_CHECKING:
     from storehaus.model.base import Model
 
 __all__ = [
     "Alias",
+    "AliasRecord",
     "Combined",
     "Cte",
     "Derived",
@@ -38,12 +40,12 @@ SetOperator: TypeAlias = Literal["union", "intersect", "except"]
 
 
 @dataclass(frozen=True, slots=True)
-class Alias:
-    """Another name for a model in one statement. For type checkers it is the model itself.
+class AliasRecord:
+    """What an alias stands for.
 
     Attributes:
         model: The model.
-        name: The name.
+        name: The name in the statement.
         cte: The common table expression whose rows these are, with the columns of the model; None
             for the rows of its table.
     """
@@ -51,22 +53,56 @@ class Alias:
     model: type[Any]
     name: str
     cte: str | None = None
-    _columns: dict[str, Column[Any]] = field(
-        default_factory=dict[str, Column[Any]], compare=False, repr=False
-    )
+
+
+class Alias:
+    """Another name for a model in one statement. For type checkers it is the model itself.
+
+    Its attributes are the columns of the model, so what it is itself has a name that no field has.
+
+    Args:
+        record: What it stands for.
+    """
+
+    __slots__ = ("__alias__", "__columns__")
+
+    __alias__: AliasRecord
+    __columns__: dict[str, Column[Any]]
+
+    def __init__(self, record: AliasRecord) -> None:
+        self.__alias__ = record
+        self.__columns__ = {}
 
     def __getattr__(self, name: str) -> Column[Any]:
-        # While it is unpickled it has no model yet.
-        if name == "model" or name not in self.model.__table_info__.by_name:
+        if name in {"__alias__", "__columns__"} or name not in self.__table_info__.by_name:
             raise AttributeError(f"the alias has no field {name!r}")
-        known = self._columns.get(name)
+        known = self.__columns__.get(name)
         if known is None:
-            known = self._columns[name] = Column(cast("type[Any]", self), name)
+            known = self.__columns__[name] = Column(cast("type[Any]", self), name)
         return known
 
     @property
+    def __table_info__(self) -> TableInfo:
+        """The model's record."""
+        info: TableInfo = self.__alias__.model.__table_info__
+        return info
+
+    @property
     def __name__(self) -> str:
-        return f"{self.model.__name__} as {self.name}"
+        """As messages call it."""
+        return f"{self.__alias__.model.__name__} as {self.__alias__.name}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alias) and other.__alias__ == self.__alias__
+
+    def __hash__(self) -> int:
+        return hash(self.__alias__)
+
+    def __repr__(self) -> str:
+        return self.__name__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Alias, (self.__alias__,))
 
 
 def alias(model: type[M], name: str) -> type[M]:
@@ -84,8 +120,9 @@ def alias(model: type[M], name: str) -> type[M]:
     """
     known: Any = checked_model(model)
     if isinstance(known, Alias):
-        return cast("type[M]", Alias(known.model, checked_name(name), known.cte))
-    return cast("type[M]", Alias(known, checked_name(name)))
+        inner = known.__alias__
+        return cast("type[M]", Alias(replace(inner, name=checked_name(name))))
+    return cast("type[M]", Alias(AliasRecord(known, checked_name(name))))
 
 
 @overload
@@ -107,7 +144,7 @@ def cte(name: str, model: type[Any] | None = None) -> Any:
         return Derived(checked_name(name))
     known = model_of(checked_model(model))
     assert known is not None  # noqa: S101 - it was checked
-    return Alias(known, checked_name(name), cte=name)
+    return Alias(AliasRecord(known, checked_name(name), cte=name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +262,9 @@ def model_of(source: object) -> type[Any] | None:
     """Give the model whose rows a source has; None where they are a projection."""
     if isinstance(source, type):
         return source
-    if isinstance(source, Alias | Combined):
-        return source.model
-    return None
+    if isinstance(source, Alias):
+        return source.__alias__.model
+    return source.model if isinstance(source, Combined) else None
 
 
 def checked_model(model: object) -> Any:

@@ -7,17 +7,15 @@ import msgspec
 
 from storehaus.errors import QueryError
 from storehaus.expr import Condition, Row
-from storehaus.expr.operands import checked_condition
 from storehaus.model.records import TableInfo
 from storehaus.query.clauses import Clauses
+from storehaus.query.joins import joined
 from storehaus.query.query import Fluent, Query, remade
 from storehaus.query.sources import (
     Combined,
     Derived,
     How,
-    Join,
     SetOperator,
-    checked_model,
     model_of,
 )
 from storehaus.sql.projecting import Projecting, Selection
@@ -54,7 +52,7 @@ class RowQuery(Projecting, Fluent[Row[*Js]], Generic[*Js]):
         lateral: bool = False,
     ) -> "RowQuery[*tuple[Any, ...]]":
         """Take a further model or derived source in; see `QueryBuilder.join`."""
-        clauses = _joined(self.clauses, other, on, how, lateral=lateral)
+        clauses = joined(self.clauses, other, on, how, lateral=lateral)
         made: RowQuery[*tuple[Any, ...]] = remade(RowQuery, clauses)
         return made
 
@@ -169,7 +167,7 @@ class QueryBuilder(Projecting, Query[M], Generic[M, *Js]):
         Raises:
             QueryError: When it is no source, or `on` is missing or too much.
         """
-        clauses = _joined(self.clauses, other, on, how, lateral=lateral)
+        clauses = joined(self.clauses, other, on, how, lateral=lateral)
         kind: Any = RowQuery if how in {"right", "full"} else QueryBuilder
         return remade(kind, clauses)
 
@@ -211,28 +209,6 @@ class QueryBuilder(Projecting, Query[M], Generic[M, *Js]):
         if self.model is None:
             raise QueryError("only a query that names its model can be written as SQL")
         return compile_find(self.model.__table_info__, self)
-
-
-def _joined(clauses: Clauses, other: object, on: object, how: object, *, lateral: bool) -> Clauses:
-    if how not in _HOWS:
-        raise QueryError("how is inner, left, right, full or cross")
-    source = other if isinstance(other, Derived) else checked_model(other)
-    if (on is None) is not (how == "cross"):
-        raise QueryError("a join says by on=… which rows belong together; a cross join does not")
-    if lateral and (not isinstance(other, Derived) or other.query is None):
-        raise QueryError("only a subquery, query.as_(name), can be lateral")
-    condition = None if on is None else checked_condition(on)
-    join = Join(source, _HOWS[how], condition, lateral)
-    return msgspec.structs.replace(clauses, joins=(*clauses.joins, join))
-
-
-_HOWS: dict[object, How] = {
-    "inner": "inner",
-    "left": "left",
-    "right": "right",
-    "full": "full",
-    "cross": "cross",
-}
 
 
 def _combined(

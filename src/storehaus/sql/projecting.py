@@ -1,15 +1,16 @@
 """`select` and `models`: from a query to a projection."""
 
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, Self, TypeAlias, TypeVar, overload
 
 import msgspec
 
 from storehaus.errors import QueryError
-from storehaus.expr import Expression, Row
+from storehaus.expr import Condition, Expression, Row
 from storehaus.query.clauses import Clauses
+from storehaus.query.joins import joined
 from storehaus.query.query import Fluent, remade
 from storehaus.query.selection import selected
-from storehaus.query.sources import Combined, Derived, Entity, SetOperator, model_of
+from storehaus.query.sources import Combined, Derived, Entity, How, SetOperator, model_of
 from storehaus.sql.recipes import compile_selection
 from storehaus.sql.statement import Statement
 
@@ -46,6 +47,22 @@ class Selection(Fluent[R_co]):
             QueryError: When the query means nothing.
         """
         return compile_selection(self)
+
+    def join(
+        self,
+        other: type[Any] | Derived,
+        on: Condition | None = None,
+        *,
+        how: How = "inner",
+        lateral: bool = False,
+    ) -> Self:
+        """Take a further model or derived source in; see `QueryBuilder.join`.
+
+        Raises:
+            QueryError: When it is no source, or `on` is missing or too much.
+        """
+        made: Self = remade(type(self), joined(self.clauses, other, on, how, lateral=lateral))
+        return made
 
     def union(self, other: "Selection[R_co]") -> "Selection[R_co]":
         """The rows of both, each once."""

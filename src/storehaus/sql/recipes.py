@@ -26,6 +26,7 @@ __all__ = [
     "compile_find",
     "compile_selection",
     "prepare",
+    "write_whole",
 ]
 
 _MOST_RECIPES = 1_000
@@ -67,7 +68,7 @@ def compile_find(info: TableInfo, query: Fluent[Any]) -> Statement:
     Raises:
         QueryError: When the query is about another model, or means nothing for this one.
     """
-    recipe, values = prepare(info, query, _whole)
+    recipe, values = prepare(info, query, write_whole)
     return recipe.bind(values)
 
 
@@ -77,7 +78,7 @@ def compile_selection(query: Fluent[Any]) -> Statement:
     Raises:
         QueryError: When the query means nothing.
     """
-    recipe, values = prepare(None, query, _whole)
+    recipe, values = prepare(None, query, write_whole)
     return recipe.bind(values)
 
 
@@ -116,10 +117,10 @@ def prepare(info: TableInfo | None, query: Fluent[Any], write: Write) -> tuple[R
     if clauses.source is None and info is not None:
         clauses = msgspec.structs.replace(clauses, source=info.model)
     model = model_of(clauses.source)
-    if info is not None and model is not info.model:
+    # A projection may start with the result of another query; whose store is asked is all the same.
+    if info is not None and model is not None and model is not info.model:
         raise QueryError(
-            f"the query is about {'a projection' if model is None else model.__name__},"
-            f" not about {info.model.__name__}",
+            f"the query is about {model.__name__}, not about {info.model.__name__}",
             model=info.model.__name__,
         )
     values = Collector()
@@ -153,7 +154,8 @@ def _recipe(clauses: Clauses, write: Write, values: Collector) -> Recipe:
     return Recipe(text, slots, binder.resets, outputs, {})
 
 
-def _whole(select: Select) -> tuple[str, tuple[Output, ...]]:
+def write_whole(select: Select) -> tuple[str, tuple[Output, ...]]:
+    """Write all of a query."""
     body = select.body()
     return body.text, body.outputs
 

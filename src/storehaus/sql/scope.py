@@ -47,16 +47,23 @@ class Operand:
         column: The column it is, or comes from, with the type of the result.
         model: Name of the model it belongs to, for messages.
         schema: Schema in which its enum is looked for; None is the first of `search_path`.
+        absent: Whether an outer join can leave it NULL.
     """
 
     text: str
     column: ColumnInfo
     model: str
     schema: str | None = None
+    absent: bool = False
+
+    @property
+    def nullable(self) -> bool:
+        """Whether it can be NULL."""
+        return self.column.nullable or self.absent
 
     def like(self, text: str, column: ColumnInfo) -> "Operand":
         """Give something computed from it."""
-        return Operand(text, column, self.model, self.schema)
+        return Operand(text, column, self.model, self.schema, self.absent)
 
     def refuse(self, reason: str) -> QueryError:
         """Make the error for an operand that cannot be used this way."""
@@ -283,7 +290,8 @@ class Scope:
         text = quote_identifier(column.column)
         if qualified or self.qualified:
             text = f"{quote_identifier(origin.name)}.{text}"
-        return Operand(text, column, origin.info.model.__name__, origin.info.schema)
+        model = origin.info.model.__name__
+        return Operand(text, column, model, origin.info.schema, origin.nullable)
 
     def _named(self, name: object) -> Operand:
         if isinstance(name, str):

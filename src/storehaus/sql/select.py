@@ -31,7 +31,7 @@ from storehaus.sql.scope import Body, Operand, Origin, Output, Scope
 from storehaus.sql.sources import Sources, combined_sql
 from storehaus.sql.types import BIGINT, computed_column
 
-__all__ = ["Select", "select_exists", "write_select"]
+__all__ = ["Pieces", "Select", "select_exists", "write_select"]
 
 
 def write_select(around: Scope, query: Subselect[Any]) -> Body:
@@ -48,6 +48,23 @@ def _clauses_of(query: Subselect[Any]) -> Clauses:
     if isinstance(query, Fluent):
         return query.clauses  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # any row
     raise QueryError(f"a query is needed, not {type(query).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Parts of a query as SQL.
+
+    Attributes:
+        ctes: WITH, or nothing.
+        items: What is selected.
+        sources: What stands behind FROM.
+        where: The condition, empty for all rows.
+    """
+
+    ctes: str
+    items: str
+    sources: str
+    where: str
 
 
 class Select:
@@ -84,6 +101,11 @@ class Select:
         text = f"{self._ctes}SELECT {self._distinct(items)}{items.text}{origin}"
         text += self._groups(items) + self._order_by(items) + self._limits() + self._locks()
         return Body(text, items.outputs, items.columns)
+
+    def pieces(self) -> "Pieces":
+        """Write the parts of a query for whole rows, without order."""
+        where = self.where()
+        return Pieces(self._ctes, _Items.whole(self.scope).text, self._placed().text, where)
 
     def exists(self) -> str:
         """Write it with rows that hold nothing."""
@@ -378,7 +400,7 @@ def _natural_name(node: Node) -> str | None:  # noqa: PLR0911 - one per kind
 
 
 def _source_name(source: Any) -> str:
-    name: str = source.name if isinstance(source, Alias) else source.__table_info__.name
+    name: str = source.__alias__.name if isinstance(source, Alias) else source.__table_info__.name
     return name
 
 

@@ -60,7 +60,7 @@ def shape_of(part: Any, values: Collector) -> Hashable:
 
 
 def _shape(part: Any, values: Collector) -> Hashable:
-    kind: Any = type(part)
+    kind: Any = type(part)  # pyright: ignore[reportUnknownVariableType]  # any type
     taker = _TAKERS.get(kind)
     if taker is not None:
         return taker(part, values)
@@ -76,9 +76,9 @@ def _values(node: Values, values: Collector) -> Hashable:
 
 
 def _kind(value: Any) -> Hashable:
-    kind: Any = type(value)
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]  # any type
     if kind is list:
-        first: Any = type(value[0]) if value else None
+        first: Any = type(value[0]) if value else None  # pyright: ignore[reportUnknownVariableType]  # any type
         return (kind, first)
     return kind  # type: ignore[no-any-return]  # a class is hashable
 

@@ -8,7 +8,6 @@ full join follows, both places would be wrong, and the relation is filtered befo
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from storehaus.errors import QueryError
 from storehaus.model.records import TableInfo
@@ -112,7 +111,7 @@ class Sources:
         info = origin.info
         # What a query gives was seen by that query.
         is_given = isinstance(source, Combined) or (
-            isinstance(source, Alias) and source.cte is not None
+            isinstance(source, Alias) and source.__alias__.cte is not None
         )
         if visibility == "deleted" and (is_given or info is None or info.soft_delete is None):
             raise QueryError(
@@ -134,36 +133,29 @@ class Sources:
                 raise QueryError(f"{source.__name__} is none of the sources of the query")
 
     def _origin(self, source: Source, *, lateral: bool) -> tuple[Origin, str]:
-        scope = self._scope
-        if isinstance(source, Alias):
-            info: TableInfo = source.model.__table_info__
-            self._check_new(source)
-            if source.cte is not None:
-                self._check_cte(source.cte)
-                return Origin(source, scope.free_name(source.name), info, {}), quote_identifier(
-                    source.cte
-                )
-            return Origin(source, scope.free_name(source.name), info, {}), self._table(info)
-        if isinstance(source, Derived):
-            self._check_new(source)
-            return self._derived(source, lateral=lateral)
         if isinstance(source, Combined):
             return self._combined(source)
-        info = source.__table_info__
-        self._check_new(source)
-        return Origin(source, scope.free_name(info.name), info, {}), self._table(info)
-
-    def _table(self, info: TableInfo) -> str:
-        if info.schema is None and info.name in self._scope.ctes:
-            raise QueryError(f"a common table expression hides the table {info.name!r}")
-        return table_name(info)
-
-    def _check_new(self, source: Any) -> None:
         if any(origin.source == source for origin in self._scope.origins):
             raise QueryError(
                 f"{getattr(source, '__name__', source)} takes part twice: give it another name"
                 ' with alias(Model, "name")'
             )
+        if isinstance(source, Derived):
+            return self._derived(source, lateral=lateral)
+        info = source.__table_info__
+        name, cte = info.name, None
+        if isinstance(source, Alias):
+            name, cte = source.__alias__.name, source.__alias__.cte
+        origin = Origin(source, self._scope.free_name(name), info, {})
+        if cte is None:
+            return origin, self._table(info)
+        self._check_cte(cte)
+        return origin, quote_identifier(cte)
+
+    def _table(self, info: TableInfo) -> str:
+        if info.schema is None and info.name in self._scope.ctes:
+            raise QueryError(f"a common table expression hides the table {info.name!r}")
+        return table_name(info)
 
     def _check_cte(self, name: str) -> Mapping[str, Operand]:
         found = self._scope.ctes.get(name)

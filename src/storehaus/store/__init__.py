@@ -3,7 +3,9 @@
 from storehaus.store.change import Change, Operation, Outcome, Upserted
 from storehaus.store.database import Database
 from storehaus.store.generic import GenericStore
+from storehaus.store.page import Page
 from storehaus.store.plugin import Plugin
+from storehaus.store.stream import RowStream
 from storehaus.store.transaction import Options, Transaction
 
 __all__ = [
@@ -13,7 +15,9 @@ __all__ = [
     "Operation",
     "Options",
     "Outcome",
+    "Page",
     "Plugin",
+    "RowStream",
     "Transaction",
     "Upserted",
 ]

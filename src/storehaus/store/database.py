@@ -1,16 +1,17 @@
 """Where the statements of a store run."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from storehaus.driver import Driver, ResultSet, Row
+from storehaus.driver import Connection, Driver, ResultSet, Row
 from storehaus.errors import StorehausError, TransactionMisuse
 from storehaus.sql.statement import Statement
 from storehaus.store.binding import find
 from storehaus.store.block import open_block, open_inner_block
 from storehaus.store.change import Outcome
+from storehaus.store.cursor import CursorSealer
 from storehaus.store.effects import Keeper
 from storehaus.store.plugin import Plugin
 from storehaus.store.transaction import Options, Transaction, Unit
@@ -26,12 +27,20 @@ class Database:
     Args:
         driver: Carries statements to PostgreSQL; None until `connect`.
         plugins: In the order in which they are called.
+        secret: Signs cursors of pages; None makes one up.
     """
 
-    __slots__ = ("_driver", "keeper", "plugins")
+    __slots__ = ("_driver", "keeper", "plugins", "sealer")
 
-    def __init__(self, driver: Driver | None = None, plugins: Sequence[Plugin] = ()) -> None:
+    def __init__(
+        self,
+        driver: Driver | None = None,
+        plugins: Sequence[Plugin] = (),
+        *,
+        secret: str | None = None,
+    ) -> None:
         self._driver = driver
+        self.sealer = CursorSealer(secret)
         self.keeper = Keeper()
         self.plugins = tuple(plugins)
 
@@ -100,6 +109,30 @@ class Database:
         await unit.check()
         unit.connection.mark_dirty()
         yield unit.connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Callable[[], Awaitable[Connection]]]:
+        """Lend a connection within a transaction, for reading bit by bit.
+
+        It is that of the open transaction, which must be asked for anew before each use, or one of
+        its own, which verbs do not join.
+        """
+        unit = find(self)
+        if unit is not None:
+
+            async def joined() -> Connection:
+                await unit.check()
+                return unit.connection
+
+            yield joined
+            return
+        async with self.driver.acquire() as connection:
+            await connection.begin()
+
+            async def own() -> Connection:
+                return connection
+
+            yield own
 
     async def query(self, statement: Statement) -> ResultSet:
         """Run one statement that was written by hand: in the open transaction, or on its own."""

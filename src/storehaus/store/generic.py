@@ -1,22 +1,21 @@
 """`GenericStore`: the verbs of one table. This file lists them; its siblings do the work."""
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 from msgspec import UNSET, UnsetType
 
-from storehaus.errors import NotFound, QueryError
-from storehaus.expr import Column, Condition
-from storehaus.model import Model, TableInfo
-from storehaus.query import Query, UpdateSet
-from storehaus.sql import as_query
+from storehaus.errors import QueryError
+from storehaus.expr import Column
+from storehaus.model import Model
+from storehaus.query import UpdateSet
 from storehaus.store.change import Change, Changes, Operation, Upserted
 from storehaus.store.create import Create
 from storehaus.store.database import Database
 from storehaus.store.delete import Delete, DeleteMany, DeleteWhere
 from storehaus.store.load import load
 from storehaus.store.pipeline import Hook, write
-from storehaus.store.read import Reads
+from storehaus.store.read import QueryLike, Reads
 from storehaus.store.table import Table
 from storehaus.store.update import Patch, Restore, UpdateWhere
 from storehaus.store.update_models import UpdateModels
@@ -25,13 +24,14 @@ from storehaus.store.upsert import Upsert, conflict, upsert
 __all__ = ["GenericStore"]
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+S = TypeVar("S")
 
 Tags = Sequence[str] | None
 Fields = Sequence[Column[Any] | str] | None
-QueryLike = Query[M] | Condition
 
 
-class GenericStore(Generic[M]):
+class GenericStore(Reads[M]):
     """The rows of one model: create, read, update, delete.
 
     `haus.store(Airport)` gives one. A subclass carries an application's own verbs and rules:
@@ -69,14 +69,7 @@ class GenericStore(Generic[M]):
         if chosen is None:
             raise QueryError(f"{type(self).__name__} names no model: GenericStore[YourModel]")
         self.model: type[M] = chosen
-        self._database = database
-        self._table: Table[M] = Table(self.model.__table_info__)
-        self._reads = Reads(database, self._table)
-
-    @property
-    def table_info(self) -> TableInfo:
-        """The model's record."""
-        return self._table.info
+        super().__init__(database, Table(self.model.__table_info__))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.table_info.name!r}>"
@@ -134,55 +127,6 @@ class GenericStore(Generic[M]):
         """
         hooks = self._hooks(self._change(Operation.CREATE))
         return await load(self._database, self._table, rows, tags=tags, hooks=hooks)
-
-    # Read by id
-
-    async def get_by_id(self, record_id: Any) -> M | None:
-        """Give the row with an id, None when there is none."""
-        return await self._reads.get_by_id(record_id)
-
-    async def get(self, record_id: Any) -> M:
-        """Give the row with an id.
-
-        Raises:
-            NotFound: When there is none.
-        """
-        found = await self._reads.get_by_id(record_id)
-        if found is None:
-            name = self.table_info.name
-            raise NotFound(f"{name}: no row with this id", table=name, record_id=record_id)
-        return found
-
-    async def get_many(self, ids: Iterable[Any]) -> list[M | None]:
-        """Give the rows with these ids in the order asked, None where there is none."""
-        return await self._reads.get_many(list(ids))
-
-    # Read by query
-
-    async def find(self, *query: QueryLike[M]) -> list[M]:
-        """Give the rows that a query, or all of some conditions, find."""
-        return await self._reads.find(self._query(query))
-
-    async def find_one(self, *query: QueryLike[M]) -> M | None:
-        """Give the first row that a query finds, None when there is none."""
-        found = await self._reads.find(self._query(query).limit(1))
-        return found[0] if found else None
-
-    async def list_all(self) -> list[M]:
-        """Give all rows, in no particular order."""
-        return await self._reads.list_all()
-
-    async def count(self) -> int:
-        """Count all rows."""
-        return await self._reads.count(self._query(()))
-
-    async def count_where(self, *query: QueryLike[M]) -> int:
-        """Count the rows that a query finds."""
-        return await self._reads.count(self._query(query))
-
-    async def exists(self, *query: QueryLike[M]) -> bool:
-        """Say whether a query finds a row."""
-        return await self._reads.exists(self._query(query))
 
     # Update
 
@@ -412,9 +356,6 @@ class GenericStore(Generic[M]):
 
     def _change(self, operation: Operation, **parts: Any) -> Change[M]:
         return Change(table=self._table.info, operation=operation, **parts)
-
-    def _query(self, parts: Sequence[QueryLike[M]]) -> Query[M]:
-        return as_query(self.table_info, *parts)
 
     def _hooks(self, change: Change[M]) -> tuple[Hook, ...]:
         name = f"before_{change.operation.value}"

@@ -1,46 +1,79 @@
-"""Reading: by id, by query, all of it."""
+"""The reading verbs of a store: by id, by query, all of it."""
 
-from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any, Generic, TypeVar, overload
 
-from storehaus.model import Model
+from storehaus.errors import NotFound, QueryError
+from storehaus.expr import Condition
+from storehaus.model import Model, TableInfo
 from storehaus.query import Query
-from storehaus.sql import Statement, compile_count, compile_exists, compile_find
+from storehaus.sql import (
+    Selection,
+    Statement,
+    as_query,
+    compile_count,
+    compile_exists,
+    compile_find,
+)
 from storehaus.store.database import Database
+from storehaus.store.page import Page, read_page
+from storehaus.store.projection import ProjectionReader, projection
+from storehaus.store.stream import RowStream, checked_batch
 from storehaus.store.table import Table
 
-__all__ = ["Reads"]
+__all__ = ["QueryLike", "Reads"]
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+S = TypeVar("S")
+
+QueryLike = Query[M] | Condition
+"""What tells rows: a query, or a condition that they fulfil."""
 
 
 class Reads(Generic[M]):
-    """The reading verbs of a store.
+    """The half of a store that reads.
 
     Args:
         database: Where statements run.
         table: The store's table.
     """
 
-    __slots__ = ("_database", "_table")
-
     def __init__(self, database: Database, table: Table[M]) -> None:
         self._database = database
         self._table = table
 
+    @property
+    def table_info(self) -> TableInfo:
+        """The model's record."""
+        return self._table.info
+
     async def get_by_id(self, record_id: Any) -> M | None:
-        """Give the active row with an id, None when there is none."""
+        """Give the row with an id, None when there is none."""
         table = self._table
         params = table.key.params(record_id)
         rows = await self._database.fetch_rows(table.select_by_key, params)
         return table.reader.model(rows[0]) if rows else None
 
-    async def get_many(self, ids: Sequence[Any]) -> list[M | None]:
-        """Give the active rows with these ids in their order; each a row of its own."""
-        if not ids:
+    async def get(self, record_id: Any) -> M:
+        """Give the row with an id.
+
+        Raises:
+            NotFound: When there is none.
+        """
+        found = await self.get_by_id(record_id)
+        if found is None:
+            name = self.table_info.name
+            raise NotFound(f"{name}: no row with this id", table=name, record_id=record_id)
+        return found
+
+    async def get_many(self, ids: Iterable[Any]) -> list[M | None]:
+        """Give the rows with these ids in the order asked, None where there is none."""
+        given = list(ids)
+        if not given:
             return []
         table = self._table
-        keys = [table.key.params(record_id, i) for i, record_id in enumerate(ids)]
+        keys = [table.key.params(record_id, i) for i, record_id in enumerate(given)]
         arrays = table.key_arrays(list(dict.fromkeys(keys)))
         found = await self._database.fetch(Statement(table.select_by_keys, arrays))
         rows = {table.key.of_row(row): row for row in found}
@@ -49,22 +82,113 @@ class Reads(Generic[M]):
         models = iter(table.reader.models([row for row in wanted if row is not None]))
         return [None if row is None else next(models) for row in wanted]
 
-    async def find(self, query: Query[M]) -> list[M]:
-        """Give the rows that a query finds."""
-        rows = await self._database.fetch(compile_find(self._table.info, query))
-        return self._table.reader.models(rows)
+    async def find(self, *query: QueryLike[M]) -> list[M]:
+        """Give the rows that a query, or all of some conditions, find."""
+        return await self._find(self._query(query))
+
+    async def find_one(self, *query: QueryLike[M]) -> M | None:
+        """Give the first row that a query finds, None when there is none."""
+        found = await self._find(self._query(query).limit(1))
+        return found[0] if found else None
+
+    @overload
+    async def select(self, query: Selection[R]) -> list[R]: ...
+    @overload
+    async def select(self, query: Selection[Any], *, into: type[S]) -> list[S]: ...
+    async def select(self, query: Selection[Any], *, into: type[Any] | None = None) -> list[Any]:
+        """Give the rows of a projection.
+
+            rows = await airports.select(QueryBuilder(Airport).select(Airport.country, count()))
+
+        Args:
+            query: What `QueryBuilder(...).select(...)` makes.
+            into: A struct, dataclass or named tuple whose fields are the labels; None gives tuples
+                whose values have names.
+
+        Raises:
+            QueryError: When the labels are not the fields of `into`.
+        """
+        reader, statement = self._projection(query)
+        if into is None:
+            return reader.rows(await self._database.fetch(statement))
+        reader.into((), into)  # refuses the class before anything is sent
+        return reader.into(await self._database.fetch(statement), into)
+
+    @overload
+    def stream(self, query: Selection[R], /, *, batch: int = 500) -> RowStream[R]: ...
+    @overload
+    def stream(self, *query: QueryLike[M], batch: int = 500) -> RowStream[M]: ...
+    def stream(self, *query: Any, batch: int = 500) -> RowStream[Any]:
+        """Give the rows that a query finds one by one, in bounded memory.
+
+            async with airports.stream(query) as rows:
+                async for airport in rows:
+                    ...
+
+        The stream owns a connection until it ends; in a transaction it reads there.
+
+        Args:
+            *query: A query, conditions, or a projection.
+            batch: Rows that are fetched and held at a time, 1 to 100,000.
+        """
+        rows = checked_batch(batch)
+        if query and isinstance(query[0], Selection):
+            chosen: Selection[Any] = query[0]  # pyright: ignore[reportUnknownVariableType]  # any row
+            reader, statement = self._projection(chosen)
+            return RowStream(self._database, statement, reader.rows, rows)
+        statement = compile_find(self._table.info, self._query(query))
+        return RowStream(self._database, statement, self._table.reader.models, rows)
+
+    async def page(
+        self, query: QueryLike[M], *, size: int = 50, after: str | None = None
+    ) -> Page[M]:
+        """Give one page of the rows that a query finds.
+
+        Pages follow the values of the sort keys, not row counts: none is given twice or passed over
+        while others write, and a late page costs what the first one costs. The primary key is added
+        to the order.
+
+        Args:
+            query: Which rows, in which order; without limit and offset.
+            size: Most rows, 1 to 10,000.
+            after: `page.next` or `page.previous` of an earlier page of the same query; None gives
+                the first page.
+
+        Raises:
+            QueryError: When the cursor was changed or belongs to another query, or the query cannot
+                be given page by page.
+        """
+        return await read_page(self._database, self._table, self._query((query,)), size, after)
 
     async def list_all(self) -> list[M]:
-        """Give all active rows."""
+        """Give all rows, in no particular order."""
         rows = await self._database.fetch_rows(self._table.select_all)
         return self._table.reader.models(rows)
 
-    async def count(self, query: Query[M]) -> int:
+    async def count(self) -> int:
+        """Count all rows."""
+        return await self.count_where()
+
+    async def count_where(self, *query: QueryLike[M]) -> int:
         """Count the rows that a query finds."""
-        count: int = await self._database.fetch_value(compile_count(self._table.info, query))
+        statement = compile_count(self._table.info, self._query(query))
+        count: int = await self._database.fetch_value(statement)
         return count
 
-    async def exists(self, query: Query[M]) -> bool:
+    async def exists(self, *query: QueryLike[M]) -> bool:
         """Say whether a query finds a row."""
-        found: bool = await self._database.fetch_value(compile_exists(self._table.info, query))
+        statement = compile_exists(self._table.info, self._query(query))
+        found: bool = await self._database.fetch_value(statement)
         return found
+
+    def _query(self, parts: Sequence[QueryLike[M]]) -> Query[M]:
+        return as_query(self._table.info, *parts)
+
+    async def _find(self, query: Query[M]) -> list[M]:
+        rows = await self._database.fetch(compile_find(self._table.info, query))
+        return self._table.reader.models(rows)
+
+    def _projection(self, query: Selection[Any]) -> tuple[ProjectionReader, Statement]:
+        if not isinstance(query, Selection):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+            raise QueryError("a projection is needed: QueryBuilder(...).select(...)")
+        return projection(self._table.info, query)

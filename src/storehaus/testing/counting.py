@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
-from storehaus.driver.protocol import Connection, Driver, IsolationLevel, PoolStats, ResultSet, Row
+from storehaus.driver.protocol import (
+    Connection,
+    Cursor,
+    Driver,
+    IsolationLevel,
+    PoolStats,
+    ResultSet,
+    Row,
+)
 from storehaus.testing.driver import Call, CallKind
 
 __all__ = ["CountingDriver"]
@@ -108,6 +116,16 @@ class _CountingConnection:
         self._count("query", text, params)
         return await self._connection.query(text, params, timeout_seconds=timeout_seconds)
 
+    async def cursor(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> "_CountingCursor":
+        self._count("cursor", text, params)
+        cursor = await self._connection.cursor(text, params, timeout_seconds=timeout_seconds)
+        return _CountingCursor(cursor, self)
+
+    def count_batch(self, rows: int) -> None:
+        self._count("next_rows", "", (rows,))
+
     async def copy_in(
         self,
         table: str,
@@ -164,6 +182,18 @@ class _CountingConnection:
 
     def _count(self, kind: CallKind, text: str = "", params: Sequence[object] = ()) -> None:
         self._calls.append(Call(kind, text, tuple(params), self._number))
+
+
+class _CountingCursor:
+    """A `Cursor` that passes everything on and writes it down."""
+
+    def __init__(self, cursor: Cursor, connection: _CountingConnection) -> None:
+        self._cursor = cursor
+        self._connection = connection
+
+    async def fetch(self, rows: int, *, timeout_seconds: float | None = None) -> Sequence[Row]:
+        self._connection.count_batch(rows)
+        return await self._cursor.fetch(rows, timeout_seconds=timeout_seconds)
 
 
 class _Loan(AbstractAsyncContextManager[Connection]):

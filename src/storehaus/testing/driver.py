@@ -16,8 +16,10 @@ CallKind: TypeAlias = Literal[
     "begin",
     "commit",
     "copy_in",
+    "cursor",
     "execute",
     "fetch",
+    "next_rows",
     "query",
     "release_savepoint",
     "rollback",
@@ -35,9 +37,9 @@ class Call:
 
     Attributes:
         kind: Which method.
-        text: SQL text; the options for `begin`, the table's name for `copy_in`, the savepoint's
-            for savepoints.
-        params: Parameters; the rows for `copy_in`.
+        text: SQL text, empty for `next_rows`; the options for `begin`, the table's name for
+            `copy_in`, the savepoint's for savepoints.
+        params: Parameters; the rows for `copy_in`, how many were asked for by `next_rows`.
         connection: Number of the lent connection from 1 on; None for `Driver.fetch`.
     """
 
@@ -216,6 +218,16 @@ class _FakeConnection:
         del timeout_seconds
         return self._driver.respond_result(self._call("query", text, params))
 
+    async def cursor(
+        self, text: str, params: Sequence[object] = (), *, timeout_seconds: float | None = None
+    ) -> "_FakeCursor":
+        del timeout_seconds
+        rows = self._driver.respond_rows(self._call("cursor", text, params))
+        return _FakeCursor(rows, self)
+
+    def record_batch(self, rows: int) -> None:
+        self._driver.record(self._call("next_rows", "", (rows,)))
+
     async def copy_in(
         self,
         table: str,
@@ -278,6 +290,19 @@ class _FakeConnection:
 
     def _call(self, kind: CallKind, text: str = "", params: Sequence[object] = ()) -> Call:
         return Call(kind, text, tuple(params), self._number)
+
+
+class _FakeCursor:
+    """A `Cursor` over rows that are all there."""
+
+    def __init__(self, rows: Sequence[Row], connection: _FakeConnection) -> None:
+        self._rows = deque(rows)
+        self._connection = connection
+
+    async def fetch(self, rows: int, *, timeout_seconds: float | None = None) -> Sequence[Row]:
+        del timeout_seconds
+        self._connection.record_batch(rows)
+        return [self._rows.popleft() for _ in range(min(rows, len(self._rows)))]
 
 
 class _Loan(AbstractAsyncContextManager[Connection]):
