@@ -104,10 +104,10 @@ class Target(Generic[T]):
 
 
 def _is_target(into: Any) -> bool:
-    bases: tuple[type, ...] = into.__mro__ if isinstance(into, type) else ()
-    is_named_tuple = tuple in bases and hasattr(into, "_make")
-    is_struct = msgspec.Struct in bases and Model not in bases
-    return is_struct or is_named_tuple or (object in bases and is_dataclass(into))
+    if not isinstance(into, type) or Model in into.__mro__:
+        return False
+    is_named_tuple = tuple in into.__mro__ and hasattr(into, "_make")
+    return msgspec.Struct in into.__mro__ or is_named_tuple or is_dataclass(into)
 
 
 def _label_decoder(hint: Any) -> Callable[[Any], Any] | None:
