@@ -149,6 +149,20 @@ async def test_documents_and_enums_go_in(haus: StoreHaus) -> None:
     assert rows == [(1,)]
 
 
+async def test_what_python_types_do_not_say_can_be_cast(haus: StoreHaus) -> None:
+    """A JSON array as bytes of JSON, and a timestamp without time zone as text."""
+    (row,) = await haus.fetch(
+        sql(
+            "SELECT {items}::jsonb AS items, ({at}::text)::timestamp AS at",
+            items=msgspec.json.encode([1, {"a": 2}]),
+            at="2026-01-02 03:04",
+        )
+    )
+
+    assert row.items == [1, {"a": 2}]
+    assert row.at == datetime(2026, 1, 2, 3, 4)  # noqa: DTZ001 - the type has no time zone
+
+
 async def test_any_of_a_list(haus: StoreHaus) -> None:
     """`= ANY({ids})` is IN, with one parameter and also for no ids."""
     await haus.store(Label).create_many([Label(key=key, value="v") for key in "abc"])
