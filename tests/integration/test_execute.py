@@ -401,7 +401,7 @@ async def test_value_that_cannot_travel_is_refused(haus: StoreHaus, statement: A
         await haus.execute(statement)
 
     assert "secret" not in f"{caught.value} {caught.value.context}"
-    assert caught.value.__cause__ is None
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 async def test_stored_value_that_does_not_fit_is_a_typed_error(haus: StoreHaus) -> None:
@@ -410,6 +410,7 @@ async def test_stored_value_that_does_not_fit_is_a_typed_error(haus: StoreHaus) 
         await haus.execute(sa.text("SELECT 'secret' AS x").columns(x=Shouting()))
 
     assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 async def test_session_state_does_not_leak(tables_url: str) -> None:

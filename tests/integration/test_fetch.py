@@ -286,6 +286,7 @@ async def test_values_must_fit_their_fields(haus: StoreHaus, select: str) -> Non
         await haus.fetch(sql(text), into=CountryStats)
 
     assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 class Feeling(msgspec.Struct):
@@ -303,6 +304,7 @@ async def test_labels_must_belong_to_the_enum(haus: StoreHaus, mood: str) -> Non
         await haus.fetch(sql(text), into=Feeling)
 
     assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 async def test_nullable_list_of_enums_may_be_null(haus: StoreHaus) -> None:

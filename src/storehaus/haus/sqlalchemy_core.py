@@ -5,6 +5,7 @@ it is needed only: it brings SQLAlchemy with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 from sqlalchemy.schema import ExecutableDDLElement
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.compiler import ExpandedState, SQLCompiler
 
 from storehaus.driver import ResultColumn, ResultSet
 from storehaus.errors import DatabaseError, QueryError
@@ -185,13 +186,7 @@ def _refuse_unknown(compiled: SQLCompiler, given: Mapping[str, object]) -> None:
 
 
 def _bound(compiled: SQLCompiler, given: dict[str, Any], dialect: sa.Dialect) -> Statement:
-    try:
-        state = compiled.construct_expanded_state(given, escape_names=False)
-    except (SQLAlchemyError, *_DOUBTS) as problem:
-        # Its message may quote a value that was to be written out as a literal.
-        missing = isinstance(problem, InvalidRequestError)
-        reason = "a parameter has no value" if missing else type(problem).__name__
-        raise QueryError(f"SQLAlchemy cannot bind the parameters: {reason}") from None
+    state = _expanded(compiled, given)
     expanded = {name for names in state.parameter_expansion.values() for name in names}
     params: list[Any] = []
     for name in state.positiontup or ():
@@ -201,6 +196,17 @@ def _bound(compiled: SQLCompiler, given: dict[str, Any], dialect: sa.Dialect) ->
             convert = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
         params.append(_bound_value(name, convert, state.parameters[name]))
     return Statement(state.statement, tuple(params))
+
+
+def _expanded(compiled: SQLCompiler, given: dict[str, Any]) -> ExpandedState:
+    try:
+        return compiled.construct_expanded_state(given, escape_names=False)
+    except InvalidRequestError:
+        reason = "a parameter has no value"
+    except (SQLAlchemyError, *_DOUBTS) as problem:
+        # Its message may quote a value that was to be written out as a literal.
+        reason = type(problem).__name__
+    raise QueryError(f"SQLAlchemy cannot bind the parameters: {reason}")
 
 
 def _bound_value(name: str, convert: Processor | None, value: Any) -> Any:
@@ -229,13 +235,13 @@ def _types(statement: Any) -> tuple[tuple[str | None, SqlType], ...]:
 
 
 def _converted(column: ResultColumn, convert: Processor, values: Sequence[Any]) -> list[Any]:
-    try:
+    # Raised outside of `except`: the original may quote a value, and must not hang on ours.
+    with suppress(SQLAlchemyError, *_DOUBTS):
         return list(map(convert, values))
-    except (SQLAlchemyError, *_DOUBTS):
-        raise DatabaseError(
-            f"column {column.name!r} ({column.type_name}) holds a value that does not fit its"
-            " SQLAlchemy type"
-        ) from None
+    raise DatabaseError(
+        f"column {column.name!r} ({column.type_name}) holds a value that does not fit its"
+        " SQLAlchemy type"
+    )
 
 
 def _reason(problem: Exception) -> str:

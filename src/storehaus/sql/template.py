@@ -39,10 +39,11 @@ class SqlTemplate:
 
     Attributes:
         template: The text as it was written.
+        parts: What it is made of, in order.
     """
 
     template: str
-    _parts: tuple[Part, ...]
+    parts: tuple[Part, ...]
 
     def to_sql(self) -> Statement:
         """Write the statement: the text with `$1 … $n`, and the values for them.
@@ -52,15 +53,11 @@ class SqlTemplate:
         """
         binder = Binder()
         written: dict[Parameter, str] = {}
-        for part in self._parts:
+        for part in self.parts:
             if isinstance(part, Parameter) and part not in written:
                 written[part] = binder.write(part.value, part.cast)
-        text = (part if isinstance(part, str) else written[part] for part in self._parts)
+        text = (part if isinstance(part, str) else written[part] for part in self.parts)
         return binder.statement("".join(text))
-
-    def parts(self) -> tuple[Part, ...]:
-        """What it is made of, in order."""
-        return self._parts
 
     def __repr__(self) -> str:
         return f"sql({self.template!r})"
@@ -128,7 +125,7 @@ def _check_names(wanted: AbstractSet[str], given: AbstractSet[str]) -> None:
 def _replacement(name: str, value: Any) -> tuple[Part, ...]:
     match value:
         case SqlTemplate():
-            return value.parts()
+            return value.parts
         case Identifier():
             return (value.to_sql(),)
         case Column():
