@@ -424,6 +424,19 @@ async def test_cancelled_statement_frees_its_connection(tables_url: str) -> None
         assert await haus.fetch(sql("SELECT 1")) == [(1,)]
 
 
+async def test_many_at_once_get_their_own_answers(tables_url: str) -> None:
+    """More callers than connections; settings of one are not seen by another."""
+    ask = "SELECT {n}::int AS n, set_config('app.n', 'x', false), current_setting('app.m', true)"
+    leave = "SELECT {n}::int AS n, set_config('app.m', 'left', false), NULL"
+
+    async with StoreHaus(config_of(tables_url, max_connections=2)) as haus:
+        texts: list[Any] = [ask, leave] * 20
+        rows = await asyncio.gather(*(haus.fetch(sql(t, n=n)) for n, t in enumerate(texts)))
+
+    assert [row.n for (row,) in rows] == list(range(40))
+    assert {row[2] for (row,) in rows} <= {None, ""}
+
+
 async def test_time_limit_of_statements_holds(tables_url: str) -> None:
     """`statement_timeout_seconds` counts for hand-written ones too."""
     async with StoreHaus(config_of(tables_url, statement_timeout_seconds=0.05)) as haus:
