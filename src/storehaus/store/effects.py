@@ -78,7 +78,8 @@ class Keeper:
         cancelled = await _wait(task, limit_seconds)
         if not task.done():
             task.cancel()
-            cancelled = cancelled or await _wait(task, None)
+            again = await _wait(task, None)
+            cancelled = cancelled or again
         if task.cancelled():
             return QueryTimeout("no answer came in time"), cancelled
         return task.exception(), cancelled
