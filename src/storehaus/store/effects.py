@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 from storehaus.errors import QueryTimeout, StorehausError
@@ -125,18 +126,32 @@ async def _wait(
     task: asyncio.Task[Any], limit_seconds: float | None
 ) -> asyncio.CancelledError | None:
     """Wait for a task, for as long as allowed; give the first cancellation that arrived."""
-    clock = asyncio.get_running_loop().time
-    end = None if limit_seconds is None else clock() + limit_seconds
+    loop = asyncio.get_running_loop()
+    end = None if limit_seconds is None else loop.time() + limit_seconds
     cancelled: asyncio.CancelledError | None = None
-    while not task.done() and (end is None or clock() < end):
+    while not task.done() and (end is None or loop.time() < end):
+        # asyncio.wait() does the same at three times the price.
+        waiter = loop.create_future()
+        wake = partial(_wake, waiter)
+        task.add_done_callback(wake)
+        timer = None if end is None else loop.call_at(end, wake)
         try:
-            await asyncio.wait({task}, timeout=None if end is None else end - clock())
+            await waiter
         except asyncio.CancelledError as error:
             if cancelled is None:
                 cancelled = error
-                grace = clock() + _GRACE_SECONDS
+                grace = loop.time() + _GRACE_SECONDS
                 end = grace if end is None else min(end, grace)
+        finally:
+            task.remove_done_callback(wake)
+            if timer is not None:
+                timer.cancel()
     return cancelled
+
+
+def _wake(waiter: asyncio.Future[None], *_: object) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 async def _run(effects: Sequence[Effect]) -> list[Exception]:
