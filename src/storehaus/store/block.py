@@ -87,7 +87,7 @@ async def open_inner_block(
                 raise
             await _undo(unit, block, savepoint, error)
         unit.remove(block)
-        unit.ledger.merge(block, unit.innermost)
+        unit.ledger.merge(block, unit.innermost, block.start)
         if cancelled is not None:
             raise cancelled
 
@@ -236,7 +236,7 @@ async def _undo(unit: Unit, block: Transaction, savepoint: str, failure: BaseExc
         # The callbacks run in the block around this one, though in a task of the keeper.
         unit.task = asyncio.current_task()
 
-    effects = unit.ledger.take(block, Fate.ROLLED_BACK)
+    effects = unit.ledger.take(block, Fate.ROLLED_BACK, block.start)
     try:
         await conclude(unit.keeper, effects and [adopt, *effects], Fate.ROLLED_BACK, failure)
     finally:

@@ -38,18 +38,34 @@ class Ledger:
         """Note what is to happen when a block meets a fate."""
         self._entries.append((block, fate, effect))
 
-    def merge(self, inner: object, outer: object) -> None:
-        """Let the effects of a block belong to the one around it."""
-        self._entries = [
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def merge(self, inner: object, outer: object, start: int) -> None:
+        """Let the effects of a block belong to the one around it.
+
+        Args:
+            inner: The block.
+            outer: The one around it.
+            start: How many effects there were when the block began.
+        """
+        # Whatever is older stays untouched, or many small blocks would take quadratic time.
+        self._entries[start:] = [
             (outer if block is inner else block, fate, effect)
-            for block, fate, effect in self._entries
+            for block, fate, effect in self._entries[start:]
         ]
 
-    def take(self, block: object, met: Fate) -> list[Effect]:
-        """Take out the effects of a block; give those that its fate calls for."""
-        taken = [(fate, effect) for owner, fate, effect in self._entries if owner is block]
-        self._entries = [entry for entry in self._entries if entry[0] is not block]
-        return [effect for fate, effect in taken if fate is met]
+    def take(self, block: object, met: Fate, start: int) -> list[Effect]:
+        """Take out the effects of a block; give those that its fate calls for.
+
+        Args:
+            block: The block.
+            met: Its fate.
+            start: How many effects there were when the block began.
+        """
+        since = self._entries[start:]
+        self._entries[start:] = [entry for entry in since if entry[0] is not block]
+        return [effect for owner, fate, effect in since if owner is block and fate is met]
 
     def take_all(self, met: Fate) -> list[Effect]:
         """Take out everything; give the effects that the fate of the transaction calls for."""
