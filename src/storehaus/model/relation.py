@@ -1,0 +1,323 @@
+"""Relations: rows of another model that belong to a row, loaded when asked and never before.
+
+A `Relation` says what belongs together and what of it is wanted; it holds no SQL and does no I/O.
+What was loaded lies in the `__dict__` of the instance, where Python finds it first: a relation is a
+descriptor without `__set__`, which answers only for instances that hold nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    Never,
+    TypeAlias,
+    TypeGuard,
+    TypeVar,
+    overload,
+)
+
+from storehaus.errors import ModelDefinitionError, NotFound, QueryError, RelationNotLoaded
+from storehaus.expr import Column, Condition, Expression, Ordering
+from storehaus.expr.node import Name
+from storehaus.model.field import Field, FieldSpec
+
+__all__ = ["DeclaredRelation", "Many", "One", "Relation", "RelationSpec", "as_tuple", "related"]
+
+S = TypeVar("S")
+OwnerT = TypeVar("OwnerT")
+# A relation of an abstract class is one of every model derived from it.
+OwnerT_contra = TypeVar("OwnerT_contra", contravariant=True)
+RelatedT_co = TypeVar("RelatedT_co", covariant=True)
+
+Own: TypeAlias = "Field[Any] | str | tuple[Field[Any] | str, ...]"
+Columns: TypeAlias = "Column[Any] | tuple[Column[Any], ...]"
+Other: TypeAlias = "Columns | Callable[[], Columns]"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelationSpec:
+    """What `related(...)` was told, unchecked.
+
+    Attributes:
+        own: Own fields, each its name or what `field(...)` gave; empty when there are columns.
+        columns: Gives columns of the other model, or of the one in between.
+        via: Gives where the model in between refers to the other one.
+    """
+
+    own: tuple[str | FieldSpec, ...] = ()
+    columns: Callable[[], object] | None = None
+    via: Callable[[], object] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DeclaredRelation:
+    """One relation as its class body says it.
+
+    Attributes:
+        name: Name of the attribute.
+        many: Whether it is a list.
+        optional: Whether there may be no row where one is meant.
+        target: The other model, its name as text, None when the annotation leaves it open.
+        own: Names of own fields that refer to the other model; empty when there are columns.
+        columns: Gives columns of the other model, or of the one in between.
+        via: Gives where the model in between refers to the other one; None when there is none.
+    """
+
+    name: str
+    many: bool
+    optional: bool
+    target: type[Any] | str | None
+    own: tuple[str, ...] = ()
+    columns: Callable[[], object] | None = None
+    via: Callable[[], object] | None = None
+
+
+# A dataclass's own __eq__ would compare conditions, which answer with a condition.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Relation(Generic[OwnerT_contra, RelatedT_co]):
+    """Rows of another model that belong to a row, and which of them are wanted: `User.posts`.
+
+    Every method returns a new relation, which is a value of its own; two are equal only when they
+    are the same.
+
+        recent = User.posts.filter(Post.draft == False).order_by(Post.created.desc())
+        await users.load_related(rows, recent.then(Post.tags))
+
+    Attributes:
+        model: The class whose rows it belongs to.
+        declared: Its declaration.
+        conditions: All must hold for a related row.
+        ordering: Sort keys of a list, before the primary key of the related model.
+        deleted: Whether soft-deleted rows are seen too.
+        nested: Relations of the related rows, loaded with them.
+    """
+
+    model: type[Any]
+    declared: DeclaredRelation
+    conditions: tuple[Condition, ...] = ()
+    ordering: tuple[Ordering, ...] = ()
+    deleted: bool = False
+    nested: "tuple[Relation[Any, Any], ...]" = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the attribute."""
+        return self.declared.name
+
+    def filter(self, *conditions: Condition) -> "Relation[OwnerT_contra, RelatedT_co]":
+        """Keep related rows for which all conditions hold, in addition to earlier ones.
+
+        Raises:
+            QueryError: When something is not a condition.
+        """
+        for condition in conditions:
+            if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
+                raise QueryError(f"{self!r}: {type(condition).__name__} is not a condition")
+        return replace(self, conditions=(*self.conditions, *conditions))
+
+    def order_by(
+        self, *keys: "Expression[Any] | Ordering | str"
+    ) -> "Relation[OwnerT_contra, RelatedT_co]":
+        """Sort related rows, after the keys given earlier and before their primary key.
+
+        Of a `One` with several candidates the first one is taken.
+
+        Args:
+            *keys: Columns, `column.desc()`, or names of fields.
+
+        Raises:
+            QueryError: When a key is something else.
+        """
+        found = tuple(_sort_key(self, key) for key in keys)
+        return replace(self, ordering=(*self.ordering, *found))
+
+    def with_deleted(self) -> "Relation[OwnerT_contra, RelatedT_co]":
+        """See soft-deleted rows too, those of the model in between included."""
+        return replace(self, deleted=True)
+
+    def then(
+        self, *relations: "Relation[RelatedT_co, Any]"
+    ) -> "Relation[OwnerT_contra, RelatedT_co]":
+        """Load relations of the related rows with them.
+
+        Raises:
+            QueryError: When something is not a relation.
+        """
+        for relation in relations:
+            if not isinstance(relation, Relation):  # pyright: ignore[reportUnnecessaryIsInstance]  # as above
+                raise QueryError(f"{self!r}: {type(relation).__name__} is not a relation")
+        return replace(self, nested=(*self.nested, *relations))
+
+    def of(self, model: type[Any]) -> "Relation[Any, RelatedT_co]":
+        """Give the same relation of a model that inherits it.
+
+        Raises:
+            QueryError: When the model has no such relation.
+        """
+        if model is self.model:
+            return self
+        own = getattr(model, self.name, None) if issubclass(model, self.model) else None
+        if not isinstance(own, Relation):
+            raise QueryError(
+                f"{self!r} is no relation of {model.__name__}, whose rows it is loaded for",
+                model=model.__name__,
+                field=self.name,
+            )
+        declared: DeclaredRelation = own.declared  # pyright: ignore[reportUnknownMemberType]  # whatever it relates to
+        return replace(self, model=model, declared=declared)
+
+    def keep(self, row: Any, value: object) -> None:
+        """Let a row have what was loaded; None where there is no such row."""
+        held: dict[str, Any] = row.__dict__
+        absence = f"{self.name}?"
+        if value is None and not self.declared.optional:
+            held.pop(self.name, None)
+            held[absence] = True
+        else:
+            held.pop(absence, None)
+            held[self.name] = value
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        """Give the relation by class; by instance, refuse what was not loaded.
+
+        Raises:
+            RelationNotLoaded: When it was not loaded for this instance.
+            NotFound: When there is no such row, and the annotation does not allow for that.
+        """
+        if instance is None:
+            return self
+        if f"{self.name}?" in vars(instance):
+            raise NotFound(
+                f"{self!r}: there is no such row, it is soft-deleted, or a filter left it out;"
+                " where that may be, the annotation is One[... | None]",
+                table=self.model.__table_info__.name,
+            )
+        raise RelationNotLoaded(
+            f"{self!r} is not loaded: load it with store.load_related(rows, {self!r}) or"
+            f" QueryBuilder({self.model.__name__}).include({self!r})",
+            model=self.model.__name__,
+            field=self.name,
+        )
+
+    def __repr__(self) -> str:
+        parts = [f"{self.model.__name__}.{self.name}"]
+        if self.conditions:
+            parts.append("filter(...)")
+        if self.ordering:
+            parts.append("order_by(...)")
+        if self.deleted:
+            parts.append("with_deleted()")
+        if self.nested:
+            parts.append(f"then({', '.join(map(repr, self.nested))})")
+        return ".".join(parts)
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        # Declarations hold functions, which do not pickle; the class has the declaration.
+        parts = (self.conditions, self.ordering, self.deleted, self.nested)
+        return (_restored, (self.model, self.name, *parts))
+
+
+def _restored(model: type[Any], name: str, *parts: Any) -> Relation[Any, Any]:
+    plain: Relation[Any, Any] = getattr(model, name)
+    return Relation(model, plain.declared, *parts) if any(parts) else plain
+
+
+def _sort_key(relation: Relation[Any, Any], key: Any) -> Ordering:
+    if isinstance(key, Ordering):
+        return key
+    if isinstance(key, Expression):
+        return key.asc()
+    if isinstance(key, str):
+        return Ordering(Name(key))
+    raise QueryError(f"{relation!r}: order_by takes columns and names, not {type(key).__name__}")
+
+
+class Many(Generic[RelatedT_co]):
+    """Annotation of a relation to any number of rows: `posts: Many["Post"] = related(...)`.
+
+    For type checkers `User.posts` is a `Relation`, `user.posts` a `list[Post]`.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(
+            self, instance: None, owner: type[OwnerT], /
+        ) -> Relation[OwnerT, RelatedT_co]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[Any], /) -> list[RelatedT_co]: ...
+        def __get__(self, instance: object, owner: type[Any], /) -> Any: ...
+        def __set__(self, instance: object, value: Never, /) -> None: ...
+
+
+class One(Generic[RelatedT_co]):
+    """Annotation of a relation to one row: `author: One["User"] = related(author_id)`.
+
+    For type checkers `Post.author` is a `Relation`, `post.author` a `User`. There may be none with
+    `One["User | None"]`; without the None a missing row is `NotFound` when it is accessed.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(
+            self: "One[S | None]", instance: None, owner: type[OwnerT], /
+        ) -> Relation[OwnerT, S]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[Any], /) -> RelatedT_co: ...
+        def __get__(self, instance: object, owner: type[Any], /) -> Any: ...
+        def __set__(self, instance: object, value: Never, /) -> None: ...
+
+
+def related(
+    keys: "Own | Other",
+    /,
+    *,
+    via: "Other | None" = None,
+    init: Literal[False] = False,
+) -> Any:
+    """Declare a relation over columns that `references=` or a `ForeignKey` ties together.
+
+        posts: Many["Post"] = related(lambda: Post.author_id)
+        author: One[User] = related(author_id)
+        tags: Many["Tag"] = related(lambda: PostTag.post_id, via=lambda: PostTag.tag_id)
+
+    Args:
+        keys: The columns that refer to the other side: an own field (itself or its name), or a
+            function that gives a column of the other model, which may be defined later. A tuple
+            where the key is composite. In a model that refers to itself, `One` goes from a row to
+            the one it refers to, `Many` back.
+        via: Where the two are tied by a model in between: its column that refers to the other
+            model, while `keys` is the one that refers to this model.
+        init: For type checkers only: a relation is no argument of the constructor.
+
+    Raises:
+        ModelDefinitionError: When something else is given.
+    """
+    del init
+    given = as_tuple(keys)
+    if given and all(isinstance(key, str | FieldSpec) for key in given):
+        return RelationSpec(own=given, via=None if via is None else _columns(via))
+    return RelationSpec(columns=_columns(keys), via=None if via is None else _columns(via))
+
+
+def as_tuple(given: object) -> tuple[Any, ...]:
+    """Give a tuple as it is, anything else as the only member of one."""
+    return given if _is_tuple(given) else (given,)
+
+
+def _is_tuple(given: object) -> TypeGuard[tuple[Any, ...]]:
+    return isinstance(given, tuple)
+
+
+def _columns(given: object) -> Callable[[], object]:
+    if callable(given) and not isinstance(given, type):
+        return given
+    columns = as_tuple(given)
+    if columns and all(isinstance(column, Column) for column in columns):
+        return lambda: columns
+    rule = "related() takes fields of this model, or columns, or a function that gives columns"
+    raise ModelDefinitionError(rule, rule=rule)
