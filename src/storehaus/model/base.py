@@ -160,7 +160,7 @@ def _make_struct(
     holds_relations: bool = False,
 ) -> Any:
     # dict=False would be refused where a plain base class brings one along.
-    options = {"dict": True} if holds_relations else {}
+    options: dict[str, Any] = {"dict": True} if holds_relations else {}
     try:
         return msgspec.StructMeta.__new__(mcs, name, bases, namespace, **options)
     except TypeError as problem:

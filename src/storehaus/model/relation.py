@@ -170,15 +170,27 @@ class Relation(Generic[OwnerT_contra, RelatedT_co]):
         return replace(self, model=model, declared=declared)
 
     def keep(self, row: Any, value: object) -> None:
-        """Let a row have what was loaded; None where there is no such row."""
+        """Let a row have what was loaded."""
         held: dict[str, Any] = row.__dict__
-        absence = f"{self.name}?"
-        if value is None and not self.declared.optional:
-            held.pop(self.name, None)
-            held[absence] = True
-        else:
-            held.pop(absence, None)
-            held[self.name] = value
+        held.pop(self._absence, None)
+        held[self.name] = value
+
+    def miss(self, row: Any, table: str, record_id: object) -> None:
+        """Let a row know that it lacks the row which the annotation promises.
+
+        Args:
+            row: The row.
+            table: Table of the missing row.
+            record_id: Its id, None where only it knows.
+        """
+        held: dict[str, Any] = row.__dict__
+        held.pop(self.name, None)
+        held[self._absence] = (table, record_id)
+
+    @property
+    def _absence(self) -> str:
+        # No attribute is called so.
+        return f"{self.name}?"
 
     def __get__(self, instance: object, owner: type[Any]) -> Any:
         """Give the relation by class; by instance, refuse what was not loaded.
@@ -189,11 +201,13 @@ class Relation(Generic[OwnerT_contra, RelatedT_co]):
         """
         if instance is None:
             return self
-        if f"{self.name}?" in vars(instance):
+        absent: tuple[str, Any] | None = instance.__dict__.get(self._absence)
+        if absent is not None:
             raise NotFound(
                 f"{self!r}: there is no such row, it is soft-deleted, or a filter left it out;"
                 " where that may be, the annotation is One[... | None]",
-                table=self.model.__table_info__.name,
+                table=absent[0],
+                record_id=absent[1],
             )
         raise RelationNotLoaded(
             f"{self!r} is not loaded: load it with store.load_related(rows, {self!r}) or"

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from storehaus.errors import NotFound, QueryError
 from storehaus.expr import Column, Condition
-from storehaus.model import Model, TableInfo
+from storehaus.model import Model, Relation, TableInfo
 from storehaus.query import Query, UpdateSet
 from storehaus.sql import as_query
 from storehaus.store.change import Change, Changes, Operation, Upserted
@@ -17,6 +17,7 @@ from storehaus.store.delete import Delete, DeleteMany, DeleteWhere
 from storehaus.store.load import load
 from storehaus.store.pipeline import Hook, write
 from storehaus.store.read import Reads
+from storehaus.store.related import load_related
 from storehaus.store.table import Table
 from storehaus.store.update import Patch, Restore, UpdateWhere
 from storehaus.store.update_models import UpdateModels
@@ -183,6 +184,31 @@ class GenericStore(Generic[M]):
     async def exists(self, *query: QueryLike[M]) -> bool:
         """Say whether a query finds a row."""
         return await self._reads.exists(self._query(query))
+
+    # Read relations
+
+    async def load_related(self, rows: Iterable[M], *relations: Relation[M, Any]) -> list[M]:
+        """Load relations of rows, one query per relation and level, however many rows there are.
+
+            await users.load_related(rows, User.profile, User.posts.then(Post.tags))
+
+        Afterwards `row.posts` gives them. What was loaded before is replaced.
+
+        Args:
+            rows: Rows of this store, read from the database.
+            *relations: Relations of the model; `then` adds those of the related rows.
+
+        Returns:
+            The same instances.
+
+        Raises:
+            QueryError: When a relation is another model's, or stands twice.
+            ModelDefinitionError: When a relation is declared over columns that are not tied.
+            ValidationError: When a row holds a value that cannot be a key, or none yet.
+        """
+        given = list(rows)
+        await load_related(self._database, self.table_info, given, relations)
+        return given
 
     # Update
 
