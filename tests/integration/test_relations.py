@@ -386,7 +386,7 @@ async def test_wrong_rows_are_refused(blog: Blog) -> None:
 async def test_what_needs_no_server_is_refused_also_without_rows(blog: Blog) -> None:
     """A wrong program is wrong on an empty table too."""
     with pytest.raises(QueryError):
-        await blog.store(User).load_related([], Post.author)  # type: ignore[arg-type]  # the point
+        await blog.store(User).load_related([], Post.author)
 
 
 async def test_rows_with_the_same_key_do_not_share_a_list(blog: Blog) -> None:
