@@ -375,7 +375,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: make(
             None,
             more={
-                "__annotations__": {"ref": "int | None", "it": "One[Editor]"},
+                "__annotations__": {"id": int, "ref": "int | None", "it": "One[Editor]"},
                 "it": related("ref"),
             },
         ),
