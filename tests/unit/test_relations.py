@@ -452,6 +452,17 @@ LATE: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: make(One["Editor"], related(lambda: Thing.id)),
         "no foreign key",
     ),
+    "nullable without None": (
+        lambda: make(
+            One["Editor"],
+            related(lambda: Thing.ref),
+            more={
+                "__annotations__": {"id": int, "ref": "int | None", "it": "One[Editor]"},
+                "ref": field(references=Editor.id, default=None),
+            },
+        ),
+        "may be None",
+    ),
     "half of a composite key": (
         lambda: make(Many["Line"], related(lambda: Line.order_number)),
         "no foreign key of exactly",

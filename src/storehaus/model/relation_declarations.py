@@ -16,7 +16,7 @@ _ANNOTATION = "a relation is declared as name: Many[Model] or One[Model] = relat
 
 
 def declare_relations(
-    model: str, namespace: dict[str, Any], annotations: dict[str, Any], scope: Mapping[str, Any]
+    model: str, namespace: dict[str, Any], annotations: dict[str, Any], scope: dict[str, Any]
 ) -> dict[str, DeclaredRelation]:
     """Take the relations out of a class body and its annotations.
 

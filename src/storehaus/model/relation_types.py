@@ -1,7 +1,6 @@
 """Reading `Many[...]` and `One[...]` without evaluating them: the other model may come later."""
 
 import ast
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ForwardRef, get_args, get_origin
 
@@ -26,7 +25,7 @@ class RelationType:
     target: type[Any] | str | None
 
 
-def relation_type(annotation: object, scope: Mapping[str, Any]) -> RelationType | None:
+def relation_type(annotation: object, scope: dict[str, Any]) -> RelationType | None:
     """Read an annotation; None when it is not one of a relation.
 
     Args:
@@ -55,14 +54,14 @@ def _split(argument: Any) -> tuple[bool, type[Any] | str | None]:
     return optional, inner if isinstance(inner, type | str) else None
 
 
-def _read_text(text: str, scope: Mapping[str, Any]) -> tuple[Any, str]:
+def _read_text(text: str, scope: dict[str, Any]) -> tuple[Any, str]:
     """Split `Many["Post"]` into what Many is and the text between the brackets."""
     node = _parsed(text)
     if not isinstance(node, ast.Subscript):
         return None, ""
     try:
         # The text is the developer's own source code.
-        origin = eval(ast.unparse(node.value), dict(scope))  # noqa: S307
+        origin = eval(ast.unparse(node.value), scope)  # noqa: S307
     except Exception:  # noqa: BLE001 - reading it as the annotation of a field says what is wrong
         return None, ""
     return origin, _unquoted(node.slice)

@@ -63,11 +63,7 @@ def check_own_key(info: TableInfo, declared: DeclaredRelation) -> None:
     """
     if not declared.own:
         return
-    columns = _own_columns(info, declared, declared.own)
-    _foreign_keys(info, declared, columns)
-    if not declared.optional and any(column.nullable for column in columns):
-        name = next(column.name for column in columns if column.nullable)
-        raise _refuse(info, declared, f"{name} may be None, so the annotation is One[... | None]")
+    _foreign_keys(info, declared, _own_columns(info, declared, declared.own))
 
 
 def route_of(relation: Relation[Any, Any]) -> Route:
@@ -182,7 +178,12 @@ def _own_columns(
     unknown = next((name for name in names if name not in info.by_name), None)
     if unknown is not None:
         raise _refuse(info, declared, f"{unknown!r} is not among the fields")
-    return tuple(info.by_name[name] for name in names)
+    columns = tuple(info.by_name[name] for name in names)
+    open_to_none = next((column.name for column in columns if column.nullable), None)
+    if open_to_none is not None and not declared.optional:
+        rule = f"{open_to_none} may be None, so the annotation is One[... | None]"
+        raise _refuse(info, declared, rule)
+    return columns
 
 
 def _foreign_keys(

@@ -106,7 +106,7 @@ def _wanted(
     scope = Scope(target, binder)
     condition = ""
     if relation.conditions:
-        condition = f" AND ({condition_sql(scope, And(relation.conditions))})"
+        condition = f" AND {condition_sql(scope, And(relation.conditions))}"
     keys: list[str] = []
     for key in relation.ordering:
         direction = " DESC" if key.descending else ""

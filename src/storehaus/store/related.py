@@ -151,7 +151,7 @@ def _first_indexes(row_keys: Sequence[Any]) -> Iterable[int]:
 
 def _models(route: Route, found: Sequence[Row]) -> tuple[list[Any], Sequence[Any]]:
     """Build the related rows: as they were found, and each once."""
-    reader: RowReader[Any] = RowReader(route.target)
+    reader = _reader(route.target)
     records = list(map(_without_number, found))
     if route.link is None:
         models = reader.models(records)
@@ -161,3 +161,10 @@ def _models(route: Route, found: Sequence[Row]) -> tuple[list[Any], Sequence[Any
     unique = dict(zip(ids, records, strict=True))
     shared = dict(zip(unique, reader.models(list(unique.values())), strict=True))
     return [shared[each] for each in ids], list(shared.values())
+
+
+def _reader(info: TableInfo) -> RowReader[Any]:
+    if RowReader not in info.derived:
+        info.derived[RowReader] = RowReader[Any](info)
+    reader: RowReader[Any] = info.derived[RowReader]
+    return reader
