@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from storehaus.errors import ModelDefinitionError
-from storehaus.model import Field, Many, Model, One, field, related, relation
+from storehaus.model import Field, Many, Model, One, field, related, relation_spec
 from storehaus.model.routes import route_of
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ def _related() -> tuple[type[Model], type[Model]]:
     class Pet(Model, table="pets"):
         owner_id: Field[int] = field(references=Owner.id)
         owner: One[Owner] = related(owner_id)
-        names: relation.Many["Pet"] = related(lambda: Pet.owner_id)  # noqa: UP037 - on purpose
+        names: relation_spec.Many["Pet"] = related(lambda: Pet.owner_id)  # noqa: UP037 - on purpose
 
     return Owner, Pet
 

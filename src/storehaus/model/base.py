@@ -28,12 +28,13 @@ from storehaus.model.interchange import (
 )
 from storehaus.model.layout import DeclaredField, check_body, declare, order
 from storehaus.model.records import TableInfo
-from storehaus.model.relation import DeclaredRelation, Relation, related
+from storehaus.model.relation import DeclaredRelation, Relation
 from storehaus.model.relation_declarations import (
     check_relations,
     declare_relations,
     inherited_relations,
 )
+from storehaus.model.relation_spec import related
 from storehaus.model.routes import check_own_key
 
 __all__ = ["Model", "ModelMeta"]

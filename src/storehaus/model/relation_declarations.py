@@ -7,7 +7,8 @@ from storehaus.model.columns import refuse
 from storehaus.model.field import FieldSpec
 from storehaus.model.inheritance import is_deeper
 from storehaus.model.layout import check_name
-from storehaus.model.relation import DeclaredRelation, Relation, RelationSpec
+from storehaus.model.relation import DeclaredRelation, Relation
+from storehaus.model.relation_spec import RelationSpec
 from storehaus.model.relation_types import RelationType, relation_type
 
 __all__ = ["check_relations", "declare_relations", "inherited_relations"]

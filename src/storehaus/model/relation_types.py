@@ -4,7 +4,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any, ForwardRef, get_args, get_origin
 
-from storehaus.model.relation import Many, One
+from storehaus.model.relation_spec import Many, One
 from storehaus.model.types import split_optional
 
 __all__ = ["RelationType", "relation_type"]

@@ -13,7 +13,8 @@ from storehaus.errors import ModelDefinitionError
 from storehaus.expr import Column
 from storehaus.model.columns import refuse
 from storehaus.model.records import ColumnInfo, ForeignKeyInfo, TableInfo
-from storehaus.model.relation import DeclaredRelation, Relation, as_tuple
+from storehaus.model.relation import DeclaredRelation, Relation
+from storehaus.model.relation_spec import as_tuple
 
 __all__ = ["Link", "Route", "check_own_key", "route_of"]
 
