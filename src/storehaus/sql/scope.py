@@ -11,7 +11,7 @@ from storehaus.errors import QueryError, ValidationError
 from storehaus.expr import Column, Condition
 from storehaus.expr.computation import OfDerived
 from storehaus.expr.expression import Computed
-from storehaus.expr.node import Name, Node, Subselect
+from storehaus.expr.node import FromJson, Name, Node, Subselect
 from storehaus.model.plan import plan_of
 from storehaus.model.records import ColumnInfo, TableInfo
 from storehaus.model.types import ColumnType
@@ -19,6 +19,7 @@ from storehaus.model.validation import wire_value
 from storehaus.query.sources import Alias, Derived, Source
 from storehaus.sql.binder import Binder, Convert, ValueNode, Writer
 from storehaus.sql.identifiers import cast_name, quote_identifier
+from storehaus.sql.json_values import from_json
 from storehaus.sql.types import NUMERIC
 
 __all__ = [
@@ -389,6 +390,8 @@ def to_wire(model: str, column: ColumnInfo, value: object) -> Any:
     Raises:
         QueryError: When the value does not fit the type.
     """
+    if isinstance(value, FromJson):
+        value = from_json(column.type, value.value)
     if type(value) is int and column.type.kind == "numeric":
         value = Decimal(value)  # exact, and what everybody writes: balance > 0
     try:
