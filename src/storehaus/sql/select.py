@@ -189,7 +189,11 @@ class Select:
             return ""
         if not keys:
             return "DISTINCT "
-        return f"DISTINCT ON ({', '.join([self._key(key, items) for key in keys])}) "
+        return f"DISTINCT ON ({', '.join([self._distinct_key(key, items) for key in keys])}) "
+
+    def _distinct_key(self, key: Node, items: "_Items") -> str:
+        place = items.places.get(key.name) if isinstance(key, Name) else items.same(key)
+        return self._input(key, items) if place is None else str(place)
 
     def _groups(self, items: "_Items") -> str:
         clauses = self._clauses
@@ -228,7 +232,17 @@ class Select:
         if isinstance(inner, Name) and inner.name in items.places:
             return ordered(quote_identifier(inner.name), key)
         place = items.same(key.operand)
-        return ordered(self.scope.operand(inner).text if place is None else str(place), key)
+        return ordered(self._input(inner, items) if place is None else str(place), key)
+
+    def _input(self, node: Node, items: "_Items") -> str:
+        """Write an expression of the sources where PostgreSQL would prefer a label."""
+        operand = self.scope.operand(node)
+        name = node.name if isinstance(node, OfDerived) else operand.column.column
+        label = items.by_label.get(name)
+        bare = not self.scope.qualified and isinstance(node, Column | OfDerived)
+        if bare and label is not None and label.text != operand.text:
+            return f"{quote_identifier(self.scope.origins[0].name)}.{operand.text}"
+        return operand.text
 
     def _limits(self) -> str:
         return _limit(self.scope, "LIMIT", self._clauses.limit) + _limit(
@@ -282,6 +296,13 @@ class _Items:
         origin = scope.origins[0]
         if origin.info is None:
             return cls._projected(scope, origin)
+        if origin.nullable:
+            name = origin.info.model.__name__
+            raise QueryError(
+                f"a right or full join also gives rows without a {name}: say what you want by"
+                " models() or select(...)",
+                model=name,
+            )
         operand = Operand("", origin.info.columns[0], origin.info.model.__name__)
         output = Output("", operand, origin.info, nullable=origin.nullable)
         columns = {
