@@ -20,6 +20,7 @@ from storehaus import (
     TransactionMisuse,
     UniqueViolation,
 )
+from storehaus.store.effects import Fate
 from storehaus.testing import CountingDriver
 
 pytestmark = pytest.mark.anyio
@@ -490,6 +491,37 @@ async def test_collision_at_commit_is_told_as_such(haus: StoreHaus, witness: Any
 
     assert {type(each) for each in done} == {type(None), SerializationFailure}
     assert await witness.fetchval("SELECT sum(balance) FROM wallets") == 1
+
+
+async def test_block_is_what_it_is_where_it_begins(haus: StoreHaus, witness: Any) -> None:
+    """Not where it was asked for: made outside and entered inside, it is a savepoint."""
+    labels = haus.store(Label)
+    block = haus.transaction()
+    with pytest.raises(Stop):
+        async with haus.transaction():
+            async with block as tx:
+                await labels.create(label("a"))
+            assert tx.savepoint is not None
+            raise Stop
+
+    assert await keys(witness) == []
+
+
+async def test_many_small_blocks_take_linear_time(opened: Opened) -> None:
+    """Each looks at the effects that were registered since it began, and at no others."""
+    haus, _ = opened
+    async with haus.transaction() as tx:
+        ledger = tx.unit.ledger
+        for _ in range(100):
+            tx.on_commit(print)
+        entries: Any = ledger._entries
+        before = list(entries)
+        async with haus.transaction() as inner:
+            inner.on_commit(print)
+            assert inner.start == 100
+        assert ledger._entries is entries
+        assert all(old is new for old, new in zip(before, entries, strict=False))
+        ledger.take_all(Fate.COMMITTED)
 
 
 async def test_block_is_a_transaction_object(haus: StoreHaus) -> None:
