@@ -392,7 +392,8 @@ def _natural_name(node: Node) -> str | None:  # noqa: PLR0911 - one per kind
         case Entity():
             return _source_name(node.source)
         case JsonItem():
-            return str(node.path.value[-1]) or None
+            # Not after the path: that is a value, and queries of one shape share their text.
+            return _natural_name(_unwrapped(node.document))
         case JsonScalar():
             return _natural_name(node.item)
         case _:
