@@ -88,8 +88,9 @@ func = Function()
 
 
 def literal(value: T) -> Expression[T]:
-    """A value as an expression; it travels as a parameter."""
-    return Computed(Parameter(value))
+    """A value as an expression; it travels as a parameter, an int as `bigint`."""
+    # As fields do: a recursion that starts with literal(0) and adds to it keeps one type.
+    return Computed(Parameter(value, int if type(value) is int else None))
 
 
 @overload
