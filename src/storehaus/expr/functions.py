@@ -185,17 +185,25 @@ def excluded(column: Expression[T]) -> Expression[T]:
 
 def rollup(*keys: Expression[Any]) -> GroupingSets:
     """For `group_by`: groups by all keys, by all but the last, and so on, down to all rows."""
-    return GroupingSets("rollup", tuple((_key(key),) for key in keys))
+    return GroupingSets("rollup", _each("rollup", keys))
 
 
 def cube(*keys: Expression[Any]) -> GroupingSets:
     """For `group_by`: groups by every choice of the keys."""
-    return GroupingSets("cube", tuple((_key(key),) for key in keys))
+    return GroupingSets("cube", _each("cube", keys))
 
 
 def grouping_sets(*sets: tuple[Expression[Any], ...]) -> GroupingSets:
     """For `group_by`: groups by each of these lists of keys; `()` is all rows."""
+    if not sets or not all(isinstance(keys, tuple) for keys in sets):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+        raise QueryError("grouping_sets() takes tuples of keys, at least one; () is all rows")
     return GroupingSets("grouping sets", tuple(tuple(map(_key, keys)) for keys in sets))
+
+
+def _each(name: str, keys: tuple[object, ...]) -> tuple[tuple[Node, ...], ...]:
+    if not keys:
+        raise QueryError(f"{name}() has at least one key")
+    return tuple((_key(key),) for key in keys)
 
 
 def _key(key: object) -> Node:
