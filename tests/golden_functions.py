@@ -221,6 +221,10 @@ CASTS = [
            '"column_6", $7::uuid AS "column_7", $8::timestamp with time zone AS "column_8", '
            '$9::bigint[] AS "column_9" FROM "things"',
            "x", 1, 1099511627776, 1.5, Decimal(1), True, ID, NOW, [1, 2]),
+    golden("cast of nothing", T.select(cast(None, int), coalesce(Thing.seen_at, cast(None,
+           datetime))),
+           'SELECT NULL::bigint AS "column_1", coalesce("seen_at", NULL::timestamp with time '
+           'zone) AS "coalesce" FROM "things"'),
 ]  # fmt: skip
 
 CALLS = [

@@ -10,6 +10,7 @@ from storehaus import (
     bool_and,
     bool_or,
     case,
+    coalesce,
     count,
     count_distinct,
     cube,
@@ -87,6 +88,13 @@ ITEMS = [
            3, 5, 1),
     golden("projection of tags", Q.filter_by_any_tag(["a"]).select(City.id),
            'SELECT "id" FROM "cities" WHERE "__tags__" && $1::text[] AND "__is_active__"', ["a"]),
+    golden("sorted by a column that a label hides", Q.select(City.pop.as_("name"))
+           .order_by(City.name.desc()),
+           'SELECT "pop" AS "name" FROM "cities" WHERE "__is_active__" ORDER BY '
+           '"cities"."name" DESC'),
+    golden("sorted by a column that an aggregate hides", T.select(count().over())
+           .order_by(Thing.count),
+           'SELECT count(*) OVER () AS "count" FROM "things" ORDER BY "things"."count"'),
 ]  # fmt: skip
 
 AGGREGATES = [
@@ -148,6 +156,15 @@ AGGREGATES = [
            else_=Staff.pay * 2)).as_("n")),
            'SELECT sum((CASE WHEN "away" THEN "pay" ELSE ("pay" * $1::numeric) END)) AS "n" '
            'FROM "staff"', Decimal(2)),
+    golden("sums of integers stay integers", Q.select((sum_(City.pop) + 1).as_("more"),
+           (sum_(City.pop) / 2).as_("half"), (sum_(City.pop) % 7).as_("rest")),
+           'SELECT (sum("pop") + $1::numeric) AS "more", div(sum("pop"), $2::numeric) AS '
+           '"half", (sum("pop") % $3::numeric) AS "rest" FROM "cities" WHERE "__is_active__"',
+           Decimal(1), Decimal(2), Decimal(7)),
+    golden("sum of integers beside decimals", Q.select((sum_(City.pop) * Decimal("0.5"))
+           .as_("half"), coalesce(sum_(City.pop), Decimal("0.5"))),
+           'SELECT (sum("pop") * $1::numeric) AS "half", coalesce(sum("pop"), $2::numeric) AS '
+           '"coalesce" FROM "cities" WHERE "__is_active__"', Decimal("0.5"), Decimal("0.5")),
 ]  # fmt: skip
 
 GROUPS = [
@@ -258,6 +275,10 @@ DISTINCT = [
             '"__is_active__") AS "counted"'),
     existing("whether there are distinct models", Q.distinct(),
              f'SELECT EXISTS (SELECT DISTINCT {CITY} FROM "cities" WHERE "__is_active__")'),
+    golden("distinct on a column that a label hides", Q.select(City.pop.as_("name"))
+           .distinct(City.name).order_by(City.name),
+           'SELECT DISTINCT ON ("cities"."name") "pop" AS "name" FROM "cities" WHERE '
+           '"__is_active__" ORDER BY "cities"."name"'),
 ]  # fmt: skip
 
 LOCKS = [
@@ -286,6 +307,10 @@ LOCKS = [
            '"cities"."__is_active__" FOR UPDATE OF "staff" FOR KEY SHARE OF "cities" NOWAIT'),
     golden("lock on a projection", S.select(Staff.id).for_update(),
            'SELECT "id" FROM "staff" FOR UPDATE'),
+    golden("lock on computed items", S.select(Staff.pay * 2, func.upper(Staff.name, returns=str))
+           .for_share(),
+           'SELECT ("pay" * $1::numeric) AS "column_1", "upper"("name") AS "upper" FROM '
+           '"staff" FOR SHARE', Decimal(2)),
 ]  # fmt: skip
 
 PROJECTIONS = [*ITEMS, *AGGREGATES, *GROUPS, *DISTINCT, *LOCKS]

@@ -17,7 +17,7 @@ from golden_tables import (
     existing,
     golden,
 )
-from storehaus import count, exists_, literal, max_, scalar, sum_
+from storehaus import coalesce, count, exists_, func, literal, max_, scalar, sum_
 from storehaus.query import alias, cte, desc
 from storehaus.sql import QueryBuilder
 
@@ -127,6 +127,19 @@ NESTED = [
     existing("whether there is one with exists", L.filter(HAS_CITY),
              'SELECT EXISTS (SELECT 1 FROM "countries" WHERE EXISTS (SELECT 1 FROM "cities" '
              'WHERE "country" = "countries"."code" AND "__is_active__") AND "__is_active__")'),
+    golden("exists of a computed aggregate", L.filter(exists_(Q.filter(City.country == Country.code)
+           .select(coalesce(sum_(City.pop), 0)))),
+           f'SELECT {COUNTRY} FROM "countries" WHERE EXISTS (SELECT coalesce(sum("pop"), '
+           '$1::numeric) AS "coalesce" FROM "cities" WHERE "country" = "countries"."code" AND '
+           '"__is_active__") AND "__is_active__"', Decimal(0)),
+    golden("exists of a function of many rows",
+           L.filter(exists_(S.select(func.unnest(Staff.skills)))),
+           f'SELECT {COUNTRY} FROM "countries" WHERE EXISTS (SELECT "unnest"("skills") AS '
+           '"unnest" FROM "staff") AND "__is_active__"'),
+    golden("exists of computed columns", L.filter(exists_(S.filter(Staff.pay > 5).select(Staff.name,
+           "team"))),
+           f'SELECT {COUNTRY} FROM "countries" WHERE EXISTS (SELECT 1 FROM "staff" WHERE "pay" '
+           '> $1) AND "__is_active__"', Decimal(5)),
 ]  # fmt: skip
 
 totals = cte("totals")
