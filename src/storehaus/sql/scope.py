@@ -1,11 +1,12 @@
 """What names mean in a statement, and how values get into it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from math import isnan
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from storehaus.errors import QueryError, ValidationError
 from storehaus.expr import Column, Condition
@@ -29,6 +30,7 @@ __all__ = [
     "Origin",
     "Output",
     "Scope",
+    "Stage",
     "comparand",
     "retyped",
     "to_wire",
@@ -38,6 +40,9 @@ __all__ = [
 _CAST_ALWAYS = frozenset({"cidr", "jsonb"})
 
 _SHOWN_CHARACTERS = 60
+
+Stage: TypeAlias = Literal["row", "group", "window"]
+"""What an expression can be about: a row only, also its group, also the rows of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +167,22 @@ class Scope:
         outer: The level around; None for the outermost.
         ctes: Common table expressions that are visible, with their columns by label.
         excluded: Whether `excluded(…)` means something.
+
+    Attributes:
+        stage: What an expression may be about where it is being written.
     """
 
-    __slots__ = ("ctes", "excluded", "grammar", "labels", "origins", "outer", "qualified", "writer")
+    __slots__ = (
+        "ctes",
+        "excluded",
+        "grammar",
+        "labels",
+        "origins",
+        "outer",
+        "qualified",
+        "stage",
+        "writer",
+    )
 
     def __init__(
         self,
@@ -184,6 +202,7 @@ class Scope:
         self.excluded = excluded
         self.origins: list[Origin] = []
         self.labels: Mapping[str, Operand] = {}
+        self.stage: Stage = "window"
 
     @property
     def info(self) -> TableInfo:
@@ -216,6 +235,15 @@ class Scope:
     def trial(self) -> "Scope":
         """Give a level in the place of this one whose values are thrown away."""
         return Scope(self.grammar, Binder(), outer=self.outer, ctes=self.ctes)
+
+    @contextmanager
+    def at(self, stage: Stage) -> Generator[None]:
+        """Write expressions that may be about this much."""
+        before, self.stage = self.stage, stage
+        try:
+            yield
+        finally:
+            self.stage = before
 
     def free_name(self, wanted: str) -> str:
         """Give a name that no relation has which is visible here."""

@@ -23,7 +23,7 @@ from storehaus.expr.expression import Computed
 from storehaus.expr.node import Name, Node, Subselect, Value
 from storehaus.query.clauses import Clauses, Lock
 from storehaus.query.query import Fluent
-from storehaus.query.sources import Alias, Combined, Cte, Entity
+from storehaus.query.sources import Alias, Combined, Cte, Entity, checked_name
 from storehaus.sql.aggregates import ordered
 from storehaus.sql.columns import column_list
 from storehaus.sql.identifiers import quote_identifier
@@ -109,10 +109,7 @@ class Select:
 
     def exists(self) -> str:
         """Write it with rows that hold nothing."""
-        clauses = self._clauses
-        if clauses.groups or clauses.having or clauses.distinct is not None:
-            return self.body().text
-        if clauses.items is not None and any(map(_is_aggregate, clauses.items)):
+        if self._is_gathered():
             return self.body().text
         return f"{self._ctes}SELECT 1{self._from()}{self._limits()}"
 
@@ -120,8 +117,7 @@ class Select:
         """Write the number of rows that it gives."""
         clauses = self._clauses
         limited = clauses.limit is not None or clauses.offset is not None
-        whole = clauses.groups or clauses.having or clauses.distinct is not None
-        if whole or (clauses.items is not None and any(map(_is_aggregate, clauses.items))):
+        if self._is_gathered():
             ctes, self._ctes = self._ctes, ""
             return f'{ctes}SELECT count(*) FROM ({self.body().text}) AS "counted"'
         rows = self._from()
@@ -135,8 +131,27 @@ class Select:
         sources = self._placed()
         conditions = self._clauses.conditions
         # One OR would take the conditions of soft delete into its last branch.
-        given = self.scope.condition(And(conditions)) if conditions else ""
+        with self.scope.at("row"):
+            given = self.scope.condition(And(conditions)) if conditions else ""
         return " AND ".join(filter(None, (given, *sources.visible)))
+
+    def _is_gathered(self) -> bool:
+        """Whether it can give another number of rows than its sources have."""
+        clauses = self._clauses
+        # A function may give several rows or none, and an aggregate stand anywhere inside.
+        computed = clauses.items is not None and not all(map(_is_plain, clauses.items))
+        return bool(clauses.groups or clauses.having or computed) or clauses.distinct is not None
+
+    def _has_rows_of_tables(self) -> bool:
+        clauses = self._clauses
+        items = map(_inner, clauses.items or ())
+        return not (
+            clauses.groups
+            or clauses.having
+            or clauses.distinct is not None
+            or isinstance(clauses.source, Combined)
+            or any(isinstance(item, AggregateCall | WindowCall) for item in items)
+        )
 
     def _placed(self) -> Sources:
         if self._sources is None:
@@ -189,20 +204,20 @@ class Select:
             return ""
         if not keys:
             return "DISTINCT "
-        return f"DISTINCT ON ({', '.join([self._distinct_key(key, items) for key in keys])}) "
-
-    def _distinct_key(self, key: Node, items: "_Items") -> str:
-        place = items.places.get(key.name) if isinstance(key, Name) else items.same(key)
-        return self._input(key, items) if place is None else str(place)
+        texts = [self._visible(key, self._key(key, items), items) for key in keys]
+        return f"DISTINCT ON ({', '.join(texts)}) "
 
     def _groups(self, items: "_Items") -> str:
         clauses = self._clauses
         text = ""
         if clauses.groups:
-            text = " GROUP BY " + ", ".join([self._group(key, items) for key in clauses.groups])
+            with self.scope.at("row"):
+                keys = [self._group(key, items) for key in clauses.groups]
+            text = f" GROUP BY {', '.join(keys)}"
         if clauses.having:
             self.scope.labels = items.by_label
-            text += f" HAVING {self.scope.condition(And(clauses.having))}"
+            with self.scope.at("group"):
+                text += f" HAVING {self.scope.condition(And(clauses.having))}"
             self.scope.labels = {}
         return text
 
@@ -232,17 +247,19 @@ class Select:
         if isinstance(inner, Name) and inner.name in items.places:
             return ordered(quote_identifier(inner.name), key)
         place = items.same(key.operand)
-        return ordered(self._input(inner, items) if place is None else str(place), key)
+        text = self.scope.operand(inner).text if place is None else str(place)
+        return ordered(self._visible(inner, text, items), key)
 
-    def _input(self, node: Node, items: "_Items") -> str:
-        """Write an expression of the sources where PostgreSQL would prefer a label."""
-        operand = self.scope.operand(node)
-        name = node.name if isinstance(node, OfDerived) else operand.column.column
-        label = items.by_label.get(name)
-        bare = not self.scope.qualified and isinstance(node, Column | OfDerived)
-        if bare and label is not None and label.text != operand.text:
-            return f"{quote_identifier(self.scope.origins[0].name)}.{operand.text}"
-        return operand.text
+    def _visible(self, key: Node, text: str, items: "_Items") -> str:
+        """Write a column so that no label of the same name hides it, as one would in ORDER BY."""
+        inner = _unwrapped(key)
+        hidden = any(
+            quote_identifier(label) == text and operand.text != text
+            for label, operand in items.by_label.items()
+        )
+        if not hidden or not isinstance(inner, Column | OfDerived):
+            return text
+        return f"{quote_identifier(self.scope.origins[0].name)}.{text}"
 
     def _limits(self) -> str:
         return _limit(self.scope, "LIMIT", self._clauses.limit) + _limit(
@@ -250,6 +267,8 @@ class Select:
         )
 
     def _locks(self) -> str:
+        if self._clauses.locks and not self._has_rows_of_tables():
+            raise QueryError("a lock is on rows of tables: not on groups, distinct or united rows")
         return "".join([self._lock(lock) for lock in self._clauses.locks])
 
     def _lock(self, lock: Lock) -> str:
@@ -259,6 +278,12 @@ class Select:
             if found is None:
                 raise QueryError(f"{source.__name__} is none of the sources of the query")
             names.append(quote_identifier(found.name))
+        locked = [o for o in self.scope.origins if not names or quote_identifier(o.name) in names]
+        if any(origin.nullable for origin in locked):
+            raise QueryError(
+                "rows that an outer join can leave out cannot be locked: name the others,"
+                " for_update(Model)"
+            )
         of = f" OF {', '.join(names)}" if names else ""
         wait = "" if lock.wait == "wait" else f" {lock.wait.upper()}"
         return f" FOR {lock.strength.upper()}{of}{wait}"
@@ -377,7 +402,11 @@ def _columns(scope: Scope, origin: Origin) -> str:
 
 def _labels(nodes: Sequence[Node]) -> list[str]:
     """Name the items: by their labels, else by what they are, each name once."""
-    given = [inner.label for node in nodes if isinstance(inner := _unwrapped(node), Labelled)]
+    given = [
+        checked_name(inner.label)
+        for node in nodes
+        if isinstance(inner := _unwrapped(node), Labelled)
+    ]
     if len(set(given)) < len(given):
         raise QueryError("two items of a projection have the same label")
     taken = set(given)
@@ -412,7 +441,8 @@ def _natural_name(node: Node) -> str | None:  # noqa: PLR0911 - one per kind
         case Entity():
             return _source_name(node.source)
         case JsonItem():
-            return str(node.path.value[-1]) or None
+            # Not after the path: that is a value, and queries of one shape share their text.
+            return _natural_name(_unwrapped(node.document))
         case JsonScalar():
             return _natural_name(node.item)
         case _:
@@ -434,13 +464,14 @@ def _inner(node: Node) -> Node:
     return _inner(inner.operand) if isinstance(inner, Labelled) else inner
 
 
-def _is_aggregate(node: Node) -> bool:
-    return isinstance(_inner(node), AggregateCall)
+def _is_plain(node: Node) -> bool:
+    return isinstance(_inner(node), Column | Name | OfDerived | Entity)
 
 
 def _is_bare(clauses: Clauses) -> bool:
     """Whether there is nothing but a source."""
-    plain = Clauses(source=clauses.source, ctes=clauses.ctes, visibility=clauses.visibility)
+    visibility = "active" if clauses.visibility == "deleted" else clauses.visibility
+    plain = Clauses(source=clauses.source, ctes=clauses.ctes, visibility=visibility)
     return all(
         getattr(clauses, name) is getattr(plain, name)
         for name in Clauses.__struct_fields__
