@@ -53,3 +53,33 @@ def test_import_opens_nothing(after_import: dict[str, Any]) -> None:
 def test_import_starts_no_thread(after_import: dict[str, Any]) -> None:
     """`import storehaus` leaves one thread running, the importer's."""
     assert after_import["threads"] == 1
+
+
+FUNCTION = "from storehaus import sql; assert sql('SELECT 1').to_sql().text == 'SELECT 1'"
+PACKAGE = """
+import storehaus.sql.select
+import storehaus.sql.delete
+from storehaus.sql import QueryBuilder
+from storehaus.sql.select import compile_find
+assert QueryBuilder.__name__ == 'QueryBuilder' and callable(compile_find)
+"""
+
+
+@pytest.mark.parametrize("first", [FUNCTION, PACKAGE], ids=["function", "package"])
+def test_function_sql_and_package_sql_do_not_meet(
+    first: str, run_python: Callable[..., CompletedProcess[str]]
+) -> None:
+    """`from storehaus import sql` is the function, whatever was imported from the package first."""
+    outcome = run_python("-c", f"{first}\n{FUNCTION}\n{PACKAGE}\n{FUNCTION}")
+
+    assert outcome.returncode == 0, outcome.stderr
+
+
+def test_hatch_for_hand_written_sql_does_not_load_sqlalchemy(
+    run_python: Callable[..., CompletedProcess[str]],
+) -> None:
+    """Only `execute` loads it: what `fetch` needs is light."""
+    program = "import sys, storehaus; storehaus.StoreHaus; assert 'sqlalchemy' not in sys.modules"
+    outcome = run_python("-c", program)
+
+    assert outcome.returncode == 0, outcome.stderr

@@ -110,6 +110,19 @@ async def test_transaction_is_open_between_begin_and_its_end(any_driver: Driver)
     assert seen == [False, True, False, False]
 
 
+async def test_transaction_may_have_a_limit(any_driver: Driver) -> None:
+    """The limit is given with begin, costs nothing more, and ends with the transaction."""
+    before = any_driver.stats().statements
+    async with any_driver.acquire() as connection:
+        await connection.begin(isolation="repeatable read", timeout_seconds=60.0)
+        assert connection.in_transaction
+        assert any_driver.stats().statements == before + 1
+        await connection.commit()
+        await connection.begin(timeout_seconds=1e9)
+        await connection.rollback()
+        assert not connection.in_transaction
+
+
 async def test_transactions_do_not_nest(any_driver: Driver) -> None:
     """A second begin is a mistake; the first one stays open."""
     async with any_driver.acquire() as connection:

@@ -1,8 +1,8 @@
-"""Cancelling a task at a chosen one of its awaits."""
+"""Cancelling a task, or doing something else to it, at a chosen one of its awaits."""
 
 import asyncio
 import types
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Literal, TypeAlias
 
 Moment: TypeAlias = Literal["while waiting", "when answered"]
@@ -15,15 +15,17 @@ class Scalpel:
         step: Which wait, from 1 on.
         moment: "while waiting" cancels what is waited for; "when answered" cancels in the tick in
             which the answer has come and the task has not yet been resumed.
+        act: What is done instead of cancelling the task; None cancels.
 
     Attributes:
         reached: Whether the coroutine waited that often.
     """
 
-    def __init__(self, step: int, moment: Moment) -> None:
+    def __init__(self, step: int, moment: Moment, act: Callable[[], object] | None = None) -> None:
         self.reached = False
         self._left = step
         self._moment = moment
+        self._act = act
 
     async def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Run the coroutine, in a task of its own."""
@@ -53,8 +55,9 @@ class Scalpel:
         self.reached = True
         task = asyncio.current_task()
         assert task is not None
+        act = self._act or task.cancel
         if self._moment == "while waiting" or waited is None:
-            task.cancel()
+            act()
         else:
             # Callbacks run in order, and the task's own comes after this one.
-            waited.add_done_callback(lambda _: task.cancel())
+            waited.add_done_callback(lambda _: act())

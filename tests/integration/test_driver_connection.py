@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from storehaus.config import DatabaseConfig
 from storehaus.driver import Driver
 from storehaus.driver.asyncpg_driver import AsyncpgDriver
 from storehaus.errors import (
@@ -184,6 +185,35 @@ async def test_readonly_and_deferrable_are_set(driver: Driver) -> None:
         )
 
     assert [tuple(row) for row in rows] == [("on", "on")]
+
+
+async def test_limit_of_a_transaction_is_set_with_begin(driver: AsyncpgDriver) -> None:
+    """In one round trip, without a snapshot, for this transaction only."""
+    limits = "SELECT current_setting('statement_timeout'), current_setting($1)"
+    idle = ("idle_in_transaction_session_timeout",)
+    async with driver.acquire() as connection:
+        before = driver.stats().statements
+        await connection.begin(isolation="repeatable read", timeout_seconds=1.5)
+        assert driver.stats().statements == before + 1
+        await connection.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        inside = tuple((await connection.fetch(limits, idle))[0])
+        await connection.commit()
+        outside = tuple((await connection.fetch(limits, idle))[0])
+
+    assert (inside, outside) == (("1500ms", "1500ms"), ("0", "0"))
+
+
+async def test_limit_of_a_transaction_does_not_loosen_that_of_statements(postgres_url: str) -> None:
+    """The configured one stays where it is the tighter one."""
+    config = DatabaseConfig(url=postgres_url, statement_timeout_seconds=2)
+    driver = AsyncpgDriver(config.connect_arguments(), statement_timeout_seconds=2)
+    await driver.open()
+    try:
+        async with driver.acquire() as connection:
+            await connection.begin(timeout_seconds=9)
+            assert (await connection.fetch("SHOW statement_timeout"))[0][0] == "2s"
+    finally:
+        await driver.close()
 
 
 async def test_begin_within_a_transaction_is_misuse(driver: Driver) -> None:

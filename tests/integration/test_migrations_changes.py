@@ -12,6 +12,7 @@ from fix_migrations import Ground
 from storehaus.expr import Ordering
 from storehaus.expr.condition import Comparison, Membership
 from storehaus.expr.node import Name
+from storehaus.expr.operands import listed
 from storehaus.model import (
     Check,
     Exclude,
@@ -289,7 +290,7 @@ def indexes() -> Iterator[Change]:
     x, y = Name("x"), Name("y")
     for name, after in (
         ("check by condition", Check(Comparison("lt", x, y), name="c")),
-        ("predicate by condition", Index("y", where=Membership(x, (1, 2)), name="i")),
+        ("predicate by condition", Index("y", where=Membership(x, listed((1, 2))), name="i")),
     ):
         yield Change(name, (item(*fields),), (item(*fields, indexes=(after,)),))
 

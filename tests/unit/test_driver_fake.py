@@ -55,14 +55,14 @@ async def test_fake_writes_down_every_call() -> None:
     driver = FakeDriver()
     await driver.fetch("SELECT $1", [1])
     async with driver.acquire() as connection:
-        await connection.begin(isolation="serializable", readonly=True)
+        await connection.begin(isolation="serializable", readonly=True, timeout_seconds=5)
         await connection.savepoint("s1")
         await connection.copy_in("t", ["a"], [(1,), (2,)], schema="x")
         await connection.commit()
 
     assert driver.calls == [
         Call("fetch", "SELECT $1", (1,)),
-        Call("begin", "serializable read only", (), 1),
+        Call("begin", "serializable read only timeout 5", (), 1),
         Call("savepoint", "s1", (), 1),
         Call("copy_in", "x.t", ((1,), (2,)), 1),
         Call("commit", "", (), 1),

@@ -140,7 +140,7 @@ class Session:
             await self.run(self.raw.execute, "SELECT 1")
         except StorehausError:
             # SQLSTATE 25P02: the transaction has failed. It is an answer, which is what was wanted.
-            if not self.is_settled:
+            if not self.is_settled or self.raw.is_closed():
                 raise
 
     def is_closed(self) -> bool:

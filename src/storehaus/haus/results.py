@@ -1,6 +1,6 @@
 """Results of hand-written statements as Python values."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -73,12 +73,10 @@ def _is_json(type_name: str) -> bool:
 
 
 def _items_decoded(values: Iterable[Any]) -> list[Any]:
-    decode: Callable[[bytes], Any] = msgspec.json.decode
-    return [
-        decode(value)
-        if isinstance(value, bytes)
-        else value
-        if value is None
-        else _items_decoded(value)
-        for value in values
-    ]
+    return [_decoded(value) for value in values]
+
+
+def _decoded(value: Any) -> Any:
+    if value is None:
+        return None
+    return msgspec.json.decode(value) if isinstance(value, bytes) else _items_decoded(value)

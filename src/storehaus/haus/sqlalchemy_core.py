@@ -5,13 +5,15 @@ it is needed only: it brings SQLAlchemy with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.schema import ExecutableDDLElement
+from sqlalchemy.sql.compiler import ExpandedState, SQLCompiler
 
 from storehaus.driver import ResultColumn, ResultSet
 from storehaus.errors import DatabaseError, QueryError
@@ -108,8 +110,7 @@ def compile_core(
         compiled = executable.compile(dialect=dialect, column_keys=list(given) or None)
     except (SQLAlchemyError, RecursionError) as problem:
         raise QueryError(f"SQLAlchemy cannot compile the statement: {_reason(problem)}") from None
-    if not isinstance(compiled, SQLCompiler):
-        raise QueryError("this is no statement about rows; tables are made by auto_migrate")
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - all that is no DDL
     _refuse_python_defaults(compiled)
     _refuse_unknown(compiled, given)
     written = _bound(compiled, given, dialect)
@@ -129,7 +130,11 @@ def _dialect() -> sa.Dialect:
 def _checked(statement: object) -> Any:
     if isinstance(statement, sa.FunctionElement):
         return cast("Any", statement).select()
-    if not isinstance(statement, sa.Executable):
+    if isinstance(statement, ExecutableDDLElement):
+        raise QueryError("execute() takes no DDL: tables are made and altered by auto_migrate")
+    # Two steps, since mypy holds a class below both, and below Insert, for impossible.
+    is_clause = isinstance(statement, sa.ClauseElement)
+    if not is_clause or not isinstance(statement, sa.Executable):
         raise QueryError(
             "execute() takes one statement of SQLAlchemy Core; hand-written SQL goes through"
             " fetch(sql(…))"
@@ -175,19 +180,13 @@ def _refuse_python_defaults(compiled: SQLCompiler) -> None:
 
 
 def _refuse_unknown(compiled: SQLCompiler, given: Mapping[str, object]) -> None:
-    unknown = sorted(given.keys() - compiled.params.keys())
+    unknown = sorted(given.keys() - compiled.binds.keys())
     if unknown:
         raise QueryError(f"the statement has no parameter {unknown[0]!r}", field=unknown[0])
 
 
 def _bound(compiled: SQLCompiler, given: dict[str, Any], dialect: sa.Dialect) -> Statement:
-    try:
-        state = compiled.construct_expanded_state(given)
-    except (SQLAlchemyError, *_DOUBTS) as problem:
-        # Its message may quote a value that was to be written out as a literal.
-        missing = isinstance(problem, InvalidRequestError)
-        reason = "a parameter has no value" if missing else type(problem).__name__
-        raise QueryError(f"SQLAlchemy cannot bind the parameters: {reason}") from None
+    state = _expanded(compiled, given)
     expanded = {name for names in state.parameter_expansion.values() for name in names}
     params: list[Any] = []
     for name in state.positiontup or ():
@@ -195,9 +194,19 @@ def _bound(compiled: SQLCompiler, given: dict[str, Any], dialect: sa.Dialect) ->
             convert = state.processors.get(name)
         else:
             convert = compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect)
-        value = state.parameters[compiled.escaped_bind_names.get(name, name)]
-        params.append(_bound_value(name, convert, value))
+        params.append(_bound_value(name, convert, state.parameters[name]))
     return Statement(state.statement, tuple(params))
+
+
+def _expanded(compiled: SQLCompiler, given: dict[str, Any]) -> ExpandedState:
+    try:
+        return compiled.construct_expanded_state(given, escape_names=False)
+    except InvalidRequestError:
+        reason = "a parameter has no value"
+    except (SQLAlchemyError, *_DOUBTS) as problem:
+        # Its message may quote a value that was to be written out as a literal.
+        reason = type(problem).__name__
+    raise QueryError(f"SQLAlchemy cannot bind the parameters: {reason}")
 
 
 def _bound_value(name: str, convert: Processor | None, value: Any) -> Any:
@@ -226,13 +235,13 @@ def _types(statement: Any) -> tuple[tuple[str | None, SqlType], ...]:
 
 
 def _converted(column: ResultColumn, convert: Processor, values: Sequence[Any]) -> list[Any]:
-    try:
+    # Raised outside of `except`: the original may quote a value, and must not hang on ours.
+    with suppress(SQLAlchemyError, *_DOUBTS):
         return list(map(convert, values))
-    except (SQLAlchemyError, *_DOUBTS):
-        raise DatabaseError(
-            f"column {column.name!r} ({column.type_name}) holds a value that does not fit its"
-            " SQLAlchemy type"
-        ) from None
+    raise DatabaseError(
+        f"column {column.name!r} ({column.type_name}) holds a value that does not fit its"
+        " SQLAlchemy type"
+    )
 
 
 def _reason(problem: Exception) -> str:

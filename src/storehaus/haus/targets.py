@@ -3,6 +3,7 @@
 import inspect
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from types import GenericAlias
@@ -85,29 +86,31 @@ class Target(Generic[T]):
         if missing:
             raise QueryError(f"no column is called {missing[0]!r}, which {name} needs")
 
-    def _converted(self, column: ResultColumn, values: Sequence[Any]) -> Sequence[Any]:
-        hint = self.hints[column.name]
-        try:
-            decode = None if column.type_name in _NUMBERS else _label_decoder(hint)
-            if decode is None:
-                converted: list[Any] = msgspec.convert(list(values), GenericAlias(list, (hint,)))
-                return converted
-            nullable = split_optional(hint)[1]
-            return [None if value is None and nullable else decode(value) for value in values]
-        # KeyError and TypeError: what is no label of the enum.
-        except (msgspec.ValidationError, ArithmeticError, KeyError, TypeError, ValueError):
-            raise QueryError(
-                f"column {column.name!r} ({column.type_name}) holds a value that does not fit"
-                f" {self.into.__name__}.{column.name}",
-                field=column.name,
-            ) from None
+    def _converted(self, column: ResultColumn, values: Sequence[Any]) -> list[Any]:
+        # Raised outside of `except`: the original may quote a value, and must not hang on ours.
+        with suppress(msgspec.ValidationError, ArithmeticError, LookupError, TypeError, ValueError):
+            return _converted(column, self.hints[column.name], values)
+        raise QueryError(
+            f"column {column.name!r} ({column.type_name}) holds a value that does not fit"
+            f" {self.into.__name__}.{column.name}",
+            field=column.name,
+        )
+
+
+def _converted(column: ResultColumn, hint: Any, values: Sequence[Any]) -> list[Any]:
+    decode = None if column.type_name in _NUMBERS else _label_decoder(hint)
+    if decode is None:
+        converted: list[Any] = msgspec.convert(list(values), GenericAlias(list, (hint,)))
+        return converted
+    nullable = split_optional(hint)[1]
+    return [None if value is None and nullable else decode(value) for value in values]
 
 
 def _is_target(into: Any) -> bool:
-    bases: tuple[type, ...] = into.__mro__ if isinstance(into, type) else ()
-    is_named_tuple = tuple in bases and hasattr(into, "_make")
-    is_struct = msgspec.Struct in bases and Model not in bases
-    return is_struct or is_named_tuple or (object in bases and is_dataclass(into))
+    if not isinstance(into, type) or Model in into.__mro__:
+        return False
+    is_named_tuple = tuple in into.__mro__ and hasattr(into, "_make")
+    return msgspec.Struct in into.__mro__ or is_named_tuple or is_dataclass(into)
 
 
 def _label_decoder(hint: Any) -> Callable[[Any], Any] | None:

@@ -273,9 +273,8 @@ class _Items:
     def same(self, key: Node) -> int | None:
         """Find an item that is computed and sorted or grouped by, so that it is written once."""
         inner = _inner(key)
-        if isinstance(inner, Column | Name):
-            return None
-        return self.nodes.get(id(inner))  # pyright: ignore[reportUnknownArgumentType]  # any value
+        plain = isinstance(inner, Column | Name)
+        return None if plain else self.nodes.get(id(inner))
 
     @classmethod
     def whole(cls, scope: Scope) -> "_Items":
@@ -332,7 +331,7 @@ class _Items:
             columns[label] = replace(operand, text=name)
             by_label[label] = operand
             places[label] = place
-            known[id(inner)] = place
+            known[id(inner)] = place  # pyright: ignore[reportUnknownArgumentType]  # any value
             place += 1
         return cls(", ".join(texts), tuple(outputs), columns, by_label, places, known)
 

@@ -1,12 +1,13 @@
 """Statements written by hand, in which every `{name}` is a parameter.
 
 Text and values never meet: `sql()` takes text that stands in the program (`LiteralString`, which
-type checkers enforce), and what is put into it is either a value, which becomes `$n`, or one of the
-few things that are no values: an `identifier`, a model, a column, and another `sql()`.
+pyright enforces and mypy takes for any text), and what is put into it is either a value, which
+becomes `$n`, or one of the few things that are no values: an `identifier`, a model, a column, and
+another `sql()`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from string import Formatter
@@ -38,10 +39,11 @@ class SqlTemplate:
 
     Attributes:
         template: The text as it was written.
+        parts: What it is made of, in order.
     """
 
     template: str
-    _parts: tuple[Part, ...]
+    parts: tuple[Part, ...]
 
     def to_sql(self) -> Statement:
         """Write the statement: the text with `$1 … $n`, and the values for them.
@@ -51,15 +53,11 @@ class SqlTemplate:
         """
         binder = Binder()
         written: dict[Parameter, str] = {}
-        for part in self._parts:
+        for part in self.parts:
             if isinstance(part, Parameter) and part not in written:
                 written[part] = binder.write(part.value, part.cast)
-        text = (part if isinstance(part, str) else written[part] for part in self._parts)
+        text = (part if isinstance(part, str) else written[part] for part in self.parts)
         return binder.statement("".join(text))
-
-    def parts(self) -> tuple[Part, ...]:
-        """What it is made of, in order."""
-        return self._parts
 
     def __repr__(self) -> str:
         return f"sql({self.template!r})"
@@ -80,7 +78,7 @@ def sql(template: LiteralString, /, **values: object) -> SqlTemplate:
     - another `sql()` is put in with its values.
 
     Args:
-        template: Text of one statement. Type checkers refuse a text made at run time.
+        template: Text of one statement. Pyright refuses one that was made at run time.
         **values: What stands for the names, each of which must occur.
 
     Raises:
@@ -95,7 +93,7 @@ def sql(template: LiteralString, /, **values: object) -> SqlTemplate:
     parts: list[Part] = []
     latest: str | None = None
     for literal, name in pieces:
-        _append(parts, (literal,), latest)
+        _append(parts, (literal,) if literal else (), latest)
         if name is not None:
             _append(parts, replacements[name], name)
             latest = name
@@ -127,7 +125,7 @@ def _check_names(wanted: AbstractSet[str], given: AbstractSet[str]) -> None:
 def _replacement(name: str, value: Any) -> tuple[Part, ...]:
     match value:
         case SqlTemplate():
-            return value.parts()
+            return value.parts
         case Identifier():
             return (value.to_sql(),)
         case Column():
@@ -145,17 +143,14 @@ def _table(name: str, model: type[Model]) -> TableInfo:
     return info
 
 
-def _append(parts: list[Part], more: Iterable[Part], name: str | None) -> None:
-    for part in more:
-        if part == "":
-            continue
-        if parts and _touches(parts[-1], part):
-            raise QueryError(
-                f"{{{name}}} touches what stands beside it: a space sets it apart from words, and"
-                " a value never stands within quotes",
-                field=name,
-            )
-        parts.append(part)
+def _append(parts: list[Part], more: tuple[Part, ...], name: str | None) -> None:
+    if parts and more and _touches(parts[-1], more[0]):
+        raise QueryError(
+            f"{{{name}}} touches what stands beside it: a space sets it apart from words, and a"
+            " value never stands within quotes",
+            field=name,
+        )
+    parts.extend(more)
 
 
 def _touches(left: Part, right: Part) -> bool:

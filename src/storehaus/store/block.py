@@ -7,6 +7,7 @@ effects that belong to this way happen once: committed, rolled back, or unknown.
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from types import TracebackType
 from typing import NoReturn
 
 from storehaus.driver import Connection, Driver
@@ -45,7 +46,7 @@ async def open_block(
     fate = Fate.ROLLED_BACK
     failure: BaseException | None = None
     try:
-        async with _deadline(options.timeout_seconds) as deadline, driver.acquire() as connection:
+        async with _Deadline(options.timeout_seconds) as deadline, driver.acquire() as connection:
             await _begin(connection, options)
             unit = Unit(connection, keeper)
             block = unit.innermost
@@ -72,7 +73,7 @@ async def open_inner_block(
     unit: Unit, timeout_seconds: float | None = None
 ) -> AsyncGenerator[Transaction]:
     """Run a block as a savepoint of a transaction."""
-    async with _deadline(timeout_seconds) as deadline:
+    async with _Deadline(timeout_seconds) as deadline:
         await unit.check()
         savepoint = unit.name_savepoint()
         await unit.connection.savepoint(savepoint)
@@ -86,7 +87,7 @@ async def open_inner_block(
                 raise
             await _undo(unit, block, savepoint, error)
         unit.remove(block)
-        unit.ledger.merge(block, unit.innermost)
+        unit.ledger.merge(block, unit.innermost, block.start)
         if cancelled is not None:
             raise cancelled
 
@@ -122,18 +123,30 @@ async def conclude(
         del failure
 
 
-@asynccontextmanager
-async def _deadline(seconds: float | None) -> AsyncGenerator[asyncio.Timeout]:
-    deadline = asyncio.timeout(seconds)
-    try:
-        async with deadline:
-            yield deadline
-    except TimeoutError:
-        if not deadline.expired():
-            raise
-    else:
-        return
-    raise _late()
+class _Deadline:
+    """`asyncio.timeout()` that speaks of transactions when its own time is up."""
+
+    __slots__ = ("_timeout",)
+
+    def __init__(self, seconds: float | None) -> None:
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> asyncio.Timeout:
+        return await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(exc_type, exc, traceback)
+        except TimeoutError:
+            late = _late()
+        else:
+            return
+        raise late
 
 
 def _late() -> QueryTimeout:
@@ -223,7 +236,7 @@ async def _undo(unit: Unit, block: Transaction, savepoint: str, failure: BaseExc
         # The callbacks run in the block around this one, though in a task of the keeper.
         unit.task = asyncio.current_task()
 
-    effects = unit.ledger.take(block, Fate.ROLLED_BACK)
+    effects = unit.ledger.take(block, Fate.ROLLED_BACK, block.start)
     try:
         await conclude(unit.keeper, effects and [adopt, *effects], Fate.ROLLED_BACK, failure)
     finally:

@@ -139,21 +139,25 @@ class Database:
         async with self.connection() as connection:
             return await connection.query(statement.text, statement.params)
 
-    def transaction(self, options: Options = _PLAIN) -> AbstractAsyncContextManager[Transaction]:
+    @asynccontextmanager
+    async def transaction(self, options: Options = _PLAIN) -> AsyncGenerator[Transaction]:
         """Run a block as a transaction that verbs join, or as a savepoint of the open one.
 
         Raises:
             TransactionMisuse: When options are given that a savepoint cannot have.
         """
         unit = find(self)
-        if unit is None:
-            return open_block(self.driver, self.keeper, options, self)
-        if not options.is_plain:
+        if unit is not None and not options.is_plain:
             raise TransactionMisuse(
                 "a transaction is open already, and this block is a savepoint of it: isolation, "
                 "readonly and deferrable are said where the outermost one begins"
             )
-        return open_inner_block(unit, options.timeout_seconds)
+        if unit is None:
+            block = open_block(self.driver, self.keeper, options, self)
+        else:
+            block = open_inner_block(unit, options.timeout_seconds)
+        async with block as transaction:
+            yield transaction
 
     def write_block(self) -> AbstractAsyncContextManager[Transaction]:
         """Keep several statements of one verb whole: in the open transaction, or as one of its own.

@@ -83,8 +83,9 @@ async def write(database: Database, work: Write[M], hooks: Sequence[Hook] = ()) 
         return outcome
     rows = await run_alone(database, batches[0])
     outcome = await work.finish([rows], database.fetch)
-    effects = [partial(plugin.after_commit, outcome) for plugin in database.plugins]
-    await conclude(database.keeper, effects, Fate.COMMITTED)
+    if database.plugins:
+        effects = [partial(plugin.after_commit, outcome) for plugin in database.plugins]
+        await conclude(database.keeper, effects, Fate.COMMITTED)
     return outcome
 
 

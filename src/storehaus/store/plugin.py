@@ -29,4 +29,8 @@ class Plugin:
         """Add to the transaction of the write; raising rolls it back."""
 
     async def after_commit(self, outcome: Outcome[Any]) -> None:
-        """React to what is durable now; must not raise, since it is too late to refuse."""
+        """React to what is durable now; must not raise, since it is too late to refuse.
+
+        Writes in `haus.transaction()` are told after its commit, in order. It is seen through when
+        the task that wrote is cancelled meanwhile.
+        """

@@ -58,7 +58,7 @@ class Transaction:
     that opened it.
     """
 
-    __slots__ = ("is_open", "savepoint", "unit")
+    __slots__ = ("is_open", "savepoint", "start", "unit")
 
     def __init__(self, unit: "Unit", savepoint: str | None) -> None:
         self.unit = unit
@@ -67,6 +67,8 @@ class Transaction:
         """Whether the block has not ended yet."""
         self.savepoint = savepoint
         """Name of the savepoint; None for the outermost block."""
+        self.start = len(unit.ledger)
+        """How many effects were registered before it."""
 
     def __repr__(self) -> str:
         kind = "transaction" if self.savepoint is None else "savepoint"
