@@ -109,10 +109,7 @@ class Select:
 
     def exists(self) -> str:
         """Write it with rows that hold nothing."""
-        clauses = self._clauses
-        if clauses.groups or clauses.having or clauses.distinct is not None:
-            return self.body().text
-        if clauses.items is not None and any(map(_is_aggregate, clauses.items)):
+        if self._is_gathered():
             return self.body().text
         return f"{self._ctes}SELECT 1{self._from()}{self._limits()}"
 
@@ -120,8 +117,7 @@ class Select:
         """Write the number of rows that it gives."""
         clauses = self._clauses
         limited = clauses.limit is not None or clauses.offset is not None
-        whole = clauses.groups or clauses.having or clauses.distinct is not None
-        if whole or (clauses.items is not None and any(map(_is_aggregate, clauses.items))):
+        if self._is_gathered():
             ctes, self._ctes = self._ctes, ""
             return f'{ctes}SELECT count(*) FROM ({self.body().text}) AS "counted"'
         rows = self._from()
@@ -137,6 +133,14 @@ class Select:
         # One OR would take the conditions of soft delete into its last branch.
         given = self.scope.condition(And(conditions)) if conditions else ""
         return " AND ".join(filter(None, (given, *sources.visible)))
+
+    def _is_gathered(self) -> bool:
+        """Whether its rows may be others, or fewer, than those of its sources."""
+        clauses = self._clauses
+        if clauses.groups or clauses.having or clauses.distinct is not None:
+            return True
+        # An aggregate can stand anywhere in an expression.
+        return not all(isinstance(_inner(item), _PLAIN) for item in clauses.items or ())
 
     def _placed(self) -> Sources:
         if self._sources is None:
@@ -413,8 +417,8 @@ def _inner(node: Node) -> Node:
     return _inner(inner.operand) if isinstance(inner, Labelled) else inner
 
 
-def _is_aggregate(node: Node) -> bool:
-    return isinstance(_inner(node), AggregateCall)
+# What has a value of its own for each row of the sources.
+_PLAIN = (Column, Name, OfDerived, Entity)
 
 
 def _is_bare(clauses: Clauses) -> bool:
