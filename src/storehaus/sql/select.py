@@ -219,7 +219,7 @@ class Select:
         place = items.places.get(key.name) if isinstance(key, Name) else items.same(key)
         if place is not None:
             return str(place)
-        return self.scope.operand(key).text
+        return self._not_hidden(self.scope.operand(key).text, items)
 
     def _order_by(self, items: "_Items") -> str:
         if not self._clauses.ordering:
@@ -232,7 +232,16 @@ class Select:
         if isinstance(inner, Name) and inner.name in items.places:
             return ordered(quote_identifier(inner.name), key)
         place = items.same(key.operand)
-        return ordered(self.scope.operand(inner).text if place is None else str(place), key)
+        if place is not None:
+            return ordered(str(place), key)
+        return ordered(self._not_hidden(self.scope.operand(inner).text, items), key)
+
+    def _not_hidden(self, text: str, items: "_Items") -> str:
+        """Write the relation before a column whose name is the label of something else."""
+        # ORDER BY and DISTINCT ON take a name that stands alone for a label first.
+        if not items.hides(text):
+            return text
+        return f"{quote_identifier(self.scope.origins[0].name)}.{text}"
 
     def _limits(self) -> str:
         return _limit(self.scope, "LIMIT", self._clauses.limit) + _limit(
@@ -279,6 +288,13 @@ class _Items:
         inner = _inner(key)
         plain = isinstance(inner, Column | Name)
         return None if plain else self.nodes.get(id(inner))
+
+    def hides(self, text: str) -> bool:
+        """Whether a label is written like this and stands for something else."""
+        return any(
+            text == quote_identifier(label) and operand.text != text
+            for label, operand in self.by_label.items()
+        )
 
     @classmethod
     def whole(cls, scope: Scope) -> "_Items":
