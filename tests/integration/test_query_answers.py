@@ -1,12 +1,16 @@
 """Queries whose SQL looks right and would answer another question."""
 
+from typing import Any
+
 import pytest
 
-from fix_haus import Label
+from fix_haus import Airport, Gadget, Label, Wallet, airport
 from storehaus import (
     QueryBuilder,
+    QueryError,
     StoreHaus,
     alias,
+    cast,
     coalesce,
     count,
     exists_,
@@ -65,3 +69,53 @@ async def test_column_beside_a_label_of_its_name(haus: StoreHaus) -> None:
         .order_by(derived["hits"])
     )
     assert [row.hits for row in rows] == [-8, -9, -10]
+
+
+async def test_sort_keys_called_like_a_column(haus: StoreHaus) -> None:
+    """PostgreSQL calls a cast like its column; pages are sorted by both all the same."""
+    await fill(haus)
+    query = QueryBuilder(Label).order_by(cast(Label.hits, str), Label.hits)
+
+    page = await haus.store(Label).page(query, size=2)
+    last = await haus.store(Label).page(query, size=2, after=page.next)
+
+    assert [label.hits for label in (*page.items, *last.items)] == [10, 8, 9]
+
+
+async def test_cursor_of_another_part_of_a_document(haus: StoreHaus) -> None:
+    """The values within sort keys belong to the order that a cursor is good for."""
+    await haus.store(Airport).create_many([airport(i, extra={"a": i, "b": -i}) for i in range(4)])
+    store = haus.store(Airport)
+
+    def sorted_by(name: str) -> QueryBuilder[Airport]:
+        return QueryBuilder(Airport).order_by(Airport.extra[name].as_int())
+
+    first = await store.page(sorted_by("a"), size=2)
+
+    assert len((await store.page(sorted_by("a"), size=2, after=first.next)).items) == 2
+    with pytest.raises(QueryError, match="cursor"):
+        await store.page(sorted_by("b"), size=2, after=first.next)
+
+
+@pytest.mark.parametrize("how", ["right", "full"])
+async def test_rows_without_the_model_are_no_models(haus: StoreHaus, how: Any) -> None:
+    """What can lack the model is refused where models, or a number of them, are asked for."""
+    store, other = haus.store(Label), alias(Label, "other")
+    query: Any = QueryBuilder(Label).join(other, on=other.key == Label.value, how=how)
+
+    for ask in (store.find, store.find_one, store.page, store.count_where, store.exists):
+        with pytest.raises(QueryError, match="without Label"):
+            await ask(query)
+    assert await store.select(query.models()) == []
+
+
+async def test_set_operation_of_values_that_are_read_differently(haus: StoreHaus) -> None:
+    """A sum of integers is an int, and does not cut off the decimals that it is united with."""
+    sums = QueryBuilder(Wallet).select(sum_(Wallet.version))
+
+    with pytest.raises(QueryError, match="same types"):
+        await haus.store(Wallet).select(sums.union(QueryBuilder(Wallet).select(Wallet.balance)))
+    with pytest.raises(QueryError, match="same types"):
+        QueryBuilder(Gadget).select(Gadget.mood).union(
+            QueryBuilder(Gadget).select(Gadget.level)
+        ).to_sql()

@@ -12,6 +12,8 @@ from dataclasses import replace
 from storehaus.errors import QueryError
 from storehaus.expr.condition import And
 from storehaus.model.records import TableInfo
+from storehaus.model.types import ColumnType
+from storehaus.model.wire import decoder
 from storehaus.query.clauses import Clauses, Visibility
 from storehaus.query.sources import Alias, Combined, Derived, Join, Source
 from storehaus.sql.columns import column_list
@@ -193,13 +195,22 @@ def combined_sql(scope: Scope, source: Combined) -> tuple[str, Body]:
     """
     left, right = scope.subselect(source.left), scope.subselect(source.right)
     kinds = [
-        [(output.entity, output.operand.column.type.kind) for output in body.outputs]
+        [(output.entity, _same(output.operand.column.type)) for output in body.outputs]
         for body in (left, right)
     ]
     if kinds[0] != kinds[1]:
         raise QueryError(f"both sides of {source.operator} give columns of the same types")
     every = " ALL" if source.every else ""
     return f"({left.text}) {source.operator.upper()}{every} ({right.text})", left
+
+
+def _same(column_type: ColumnType | None) -> object:
+    """Give what must be the same of the types on both sides of a set operation."""
+    if column_type is None:
+        return None
+    # The rows of both are decoded as the first one says.
+    python = None if decoder(column_type) is None else column_type.python
+    return column_type.kind, python, _same(column_type.element)
 
 
 def _named(text: str, origin: Origin) -> str:
