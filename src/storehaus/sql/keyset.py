@@ -25,6 +25,7 @@ from storehaus.sql.grammar import GRAMMAR
 from storehaus.sql.identifiers import cast_name, column_list
 from storehaus.sql.scope import Operand, Scope
 from storehaus.sql.select import Select
+from storehaus.sql.shape import Collector, shape_of
 from storehaus.sql.statement import Statement
 
 __all__ = ["Keyset"]
@@ -65,7 +66,7 @@ class Keyset:
             it, so that no two rows are equal.
 
     Attributes:
-        fingerprint: What tells the query from others, whatever its values.
+        fingerprint: What tells the query from others, whatever the values in its conditions.
         keys: What the rows are sorted by; their values follow the columns of the model.
     """
 
@@ -82,7 +83,7 @@ class Keyset:
         for key in self.keys:
             if key.operand.column.type.kind in {"jsonb", "unknown"}:
                 raise key.operand.refuse("is no key by which pages can follow each other")
-        self.fingerprint = self._select(self.keys, "", named=False) + _order_by(self.keys)
+        self.fingerprint = self._select(self.keys, "") + _order_by(self.keys) + _values(orderings)
 
     def statement(self, size: int, anchor: Sequence[Any] | None, *, backwards: bool) -> Statement:
         """Write the SELECT of one page.
@@ -96,14 +97,14 @@ class Keyset:
         keys = [key.reversed() for key in self.keys] if backwards else self.keys
         limit = self._binder.write(size, "bigint")
         if anchor is None:
-            text = self._select(keys, "", named=False)
+            text = self._select(keys, "")
             return self._binder.statement(f"{text}{_order_by(keys)} LIMIT {limit}")
         values = [self._value(key, value) for key, value in zip(keys, anchor, strict=True)]
         if _is_uniform(keys):
             names = ", ".join([key.operand.text for key in keys])
             sign = "<" if keys[0].ordering.descending else ">"
             after = f"({names}) {sign} ({', '.join(values)})"  # type: ignore[arg-type]  # none is None
-            text = self._select(keys, after, named=False)
+            text = self._select(keys, after)
             return self._binder.statement(f"{text}{_order_by(keys)} LIMIT {limit}")
         return self._binder.statement(self._branched(keys, values, limit))
 
@@ -116,7 +117,7 @@ class Keyset:
         branches: list[str] = []
         for after in _branches(keys, values):
             rest = "".join([f' - (SELECT count(*) FROM "#{i}")' for i in range(len(branches))])
-            text = self._select(keys, after, named=True, ctes=False)
+            text = self._select(keys, after, ctes=False)
             branches.append(f"{text}{_order_by(keys)} LIMIT {limit}{rest}")
         named = [f'"#{i}" AS ({branch})' for i, branch in enumerate(branches)]
         columns = column_list(self._info.columns)
@@ -126,11 +127,10 @@ class Keyset:
         word = self._pieces.ctes.rstrip() + ", " if self._pieces.ctes else "WITH "
         return f"{word}{', '.join(named)} {' UNION ALL '.join(rows)} ORDER BY {order}"
 
-    def _select(self, keys: Sequence[_Key], after: str, *, named: bool, ctes: bool = True) -> str:
+    def _select(self, keys: Sequence[_Key], after: str, *, ctes: bool = True) -> str:
         pieces = self._pieces
-        texts = [key.operand.text for key in keys]
-        if named:
-            texts = [f'{text} AS "#k{i}"' for i, text in enumerate(texts)]
+        # Without names of their own some would be called like a column, and ORDER BY ambiguous.
+        texts = [f'{key.operand.text} AS "#k{i}"' for i, key in enumerate(keys)]
         where = " AND ".join(filter(None, (pieces.where, after)))
         condition = f" WHERE {where}" if where else ""
         start = pieces.ctes if ctes else ""
@@ -170,6 +170,13 @@ def _primary_key(source: Source | None) -> list[Column[Any]]:
     if not key:
         raise QueryError("pages need a primary key in each source, to tell equal rows apart")
     return [getattr(owner, column.name) for column in key]
+
+
+def _values(orderings: Sequence[Ordering]) -> str:
+    """Give the values within the keys: those of another path in a document are another order."""
+    found = Collector()
+    shape_of(tuple(orderings), found)
+    return repr([node.value for node in found.nodes])
 
 
 def _unwrapped(node: Node) -> Node:

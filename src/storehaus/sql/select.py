@@ -234,7 +234,7 @@ class Select:
         place = items.places.get(key.name) if isinstance(key, Name) else items.same(key)
         if place is not None:
             return str(place)
-        return self.scope.operand(key).text
+        return self._not_hidden(self.scope.operand(key).text, items)
 
     def _order_by(self, items: "_Items") -> str:
         if not self._clauses.ordering:
@@ -252,12 +252,7 @@ class Select:
 
     def _visible(self, key: Node, text: str, items: "_Items") -> str:
         """Write a column so that no label of the same name hides it, as one would in ORDER BY."""
-        inner = _unwrapped(key)
-        hidden = any(
-            quote_identifier(label) == text and operand.text != text
-            for label, operand in items.by_label.items()
-        )
-        if not hidden or not isinstance(inner, Column | OfDerived):
+        if not items.hides(text) or not isinstance(_unwrapped(key), Column | OfDerived):
             return text
         return f"{quote_identifier(self.scope.origins[0].name)}.{text}"
 
@@ -314,6 +309,13 @@ class _Items:
         inner = _inner(key)
         plain = isinstance(inner, Column | Name)
         return None if plain else self.nodes.get(id(inner))
+
+    def hides(self, text: str) -> bool:
+        """Whether a label is written like this and stands for something else."""
+        return any(
+            text == quote_identifier(label) and operand.text != text
+            for label, operand in self.by_label.items()
+        )
 
     @classmethod
     def whole(cls, scope: Scope) -> "_Items":

@@ -12,13 +12,13 @@ from dataclasses import replace
 from storehaus.errors import QueryError
 from storehaus.expr.condition import And
 from storehaus.model.records import TableInfo
-from storehaus.model.types import Kind
+from storehaus.model.types import ColumnType
+from storehaus.model.wire import decoder
 from storehaus.query.clauses import Clauses, Visibility
 from storehaus.query.sources import Alias, Combined, Derived, Join, Source
 from storehaus.sql.columns import column_list
 from storehaus.sql.identifiers import quote_identifier, table_name
 from storehaus.sql.scope import Body, Operand, Origin, Output, Scope
-from storehaus.sql.types import is_whole
 
 __all__ = ["Sources", "combined_sql"]
 
@@ -206,9 +206,17 @@ def combined_sql(scope: Scope, source: Combined) -> tuple[str, Body]:
     return text, replace(left, outputs=outputs)
 
 
-def _kind(output: Output) -> tuple[TableInfo | None, Kind, bool]:
-    found = output.operand.column.type
-    return output.entity, found.kind, is_whole(found)
+def _kind(output: Output) -> tuple[TableInfo | None, object]:
+    return output.entity, _same(output.operand.column.type)
+
+
+def _same(column_type: ColumnType | None) -> object:
+    """Give what must be the same of the types on both sides of a set operation."""
+    if column_type is None:
+        return None
+    # The rows of both are decoded as the first one says.
+    python = None if decoder(column_type) is None else column_type.python
+    return column_type.kind, python, _same(column_type.element)
 
 
 def _named(text: str, origin: Origin) -> str:
