@@ -227,7 +227,12 @@ class StoreAlreadyRegistered(StorehausError):
 
 
 class RelationNotLoaded(StorehausError):
-    """A relation was accessed before it was loaded; StoreHaus never queries on attribute access."""
+    """A relation was accessed before it was loaded; StoreHaus never queries on attribute access.
+
+    Attributes:
+        model: Name of the model class.
+        field: Name of the relation.
+    """
 
     _fields = ("model", "field")
     model: str | None

@@ -10,7 +10,19 @@ from uuid import UUID
 
 import pytest
 
-from storehaus.model import Field, Index, Integer, Model, Numeric, Unique, field, uuid7
+from storehaus.model import (
+    Field,
+    Index,
+    Integer,
+    Many,
+    Model,
+    Numeric,
+    One,
+    Unique,
+    field,
+    related,
+    uuid7,
+)
 from storehaus.model.analysis import Lint, analyse
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
@@ -33,6 +45,13 @@ class Member(Base, table="members", soft_delete=True):
     """Something that soft-deletes."""
 
     email: Field[str] = field(unique=True, max_length=200)
+
+
+class Holder(Base, table="holders"):
+    """Refers to what `_things` makes."""
+
+    thing_id: Field[UUID] = field(references="things.id", index=True)
+    only_thing_id: Field[UUID] = field(references="things.id", unique=True)
 
 
 def _things(annotation: Any, value: Any = None, **keywords: Any) -> list[type[Model]]:
@@ -187,6 +206,14 @@ CASES: dict[Lint, tuple[Declare, Declare]] = {
     Lint.BIG_ENUM: (
         lambda: _things(_enum("Kind", MANY)),
         lambda: _things(_enum("Kind", MANY[:30])),
+    ),
+    Lint.BROKEN_RELATION: (
+        lambda: _things(Many["Customer"], related(lambda: Customer.email)),
+        lambda: _things(Many["Holder"], related(lambda: Holder.thing_id)),
+    ),
+    Lint.AMBIGUOUS_ONE: (
+        lambda: _things(One["Holder | None"], related(lambda: Holder.thing_id)),
+        lambda: _things(One["Holder | None"], related(lambda: Holder.only_thing_id)),
     ),
 }
 

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from storehaus.errors import ModelDefinitionError
-from storehaus.model import Field, Model, field
+from storehaus.model import Field, Many, Model, One, field, related, relation_spec
+from storehaus.model.routes import route_of
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -75,3 +76,28 @@ def test_function_of_annotations_that_fails_is_refused() -> None:
     body = {"__module__": __name__, "__annotate_func__": annotate}
     with pytest.raises(ModelDefinitionError, match=r"Thing.*Unknown"):
         type(Model)("Thing", (Model,), body, table="things")
+
+
+def _related() -> tuple[type[Model], type[Model]]:
+    class Owner(Model, table="owners"):
+        id: Field[int] = field(primary_key=True)
+        pets: Many[Pet] = related(lambda: Pet.owner_id)
+        pet: One[Pet | None] = related(lambda: Pet.owner_id)
+
+    class Pet(Model, table="pets"):
+        owner_id: Field[int] = field(references=Owner.id)
+        owner: One[Owner] = related(owner_id)
+        names: relation_spec.Many["Pet"] = related(lambda: Pet.owner_id)  # noqa: UP037 - on purpose
+
+    return Owner, Pet
+
+
+def test_relations_are_read_as_text() -> None:
+    """Also between classes local to a function, where the name of the later one is never known."""
+    owner, pet = _related()
+
+    assert route_of(owner.pets).target.model is pet
+    assert route_of(pet.owner).target.model is owner
+    assert (owner.pets.declared.many, owner.pet.declared.many) == (True, False)
+    assert (owner.pet.declared.optional, pet.owner.declared.optional) == (True, False)
+    assert pet.names.declared.many

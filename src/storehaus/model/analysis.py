@@ -10,6 +10,7 @@ from typing import Any
 from storehaus.model.field_lints import FIELD_LINTS
 from storehaus.model.findings import Finding, Lint, Severity
 from storehaus.model.records import TableInfo
+from storehaus.model.relation_lints import RELATION_LINTS
 from storehaus.model.schema_lints import SCHEMA_LINTS
 from storehaus.model.table_lints import TABLE_LINTS
 
@@ -30,7 +31,7 @@ def analyse(models: Iterable[type[Any]]) -> list[Finding]:
     infos: list[TableInfo] = [info for info in found if info is not None]
     findings = [finding for lint in SCHEMA_LINTS for finding in lint(infos)]
     for info in infos:
-        findings += (finding for lint in TABLE_LINTS for finding in lint(info))
+        findings += (finding for lint in (*TABLE_LINTS, *RELATION_LINTS) for finding in lint(info))
         findings += (
             finding
             for column in info.columns

@@ -7,39 +7,24 @@ from typing import Any, ClassVar, get_origin, get_type_hints
 
 from storehaus.errors import ModelDefinitionError
 
-__all__ = ["read_annotations"]
+__all__ = ["annotation_scope", "evaluated_annotations", "raw_annotations"]
 
 _VALUE_FORMAT = 1  # annotationlib.Format.VALUE
 
 
-def read_annotations(name: str, namespace: Mapping[str, Any], frame: FrameType) -> dict[str, Any]:
-    """Give the annotations of a class body, evaluated, without ClassVars.
+def raw_annotations(name: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the annotations of a class body as Python left them, those written as text as text.
 
     Args:
         name: Name of the class, for errors.
         namespace: The class body.
-        frame: Where the class is being made: with `from __future__ import annotations` a type may
-            be local to that function.
 
     Raises:
-        ModelDefinitionError: When an annotation does not evaluate.
+        ModelDefinitionError: When Python hands them over only evaluated, and one does not evaluate.
     """
-    scope = _scope(namespace, frame)
-    result: dict[str, Any] = {}
-    for field_name, annotation in _raw(name, namespace).items():
-        try:
-            value = _evaluated(annotation, scope)
-        except Exception as problem:
-            raise _unknown(name, field_name, annotation, problem) from problem
-        if value is not ClassVar and get_origin(value) is not ClassVar:
-            result[field_name] = value
-    return result
-
-
-def _raw(name: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     if "__annotations__" in namespace:
         found: dict[str, Any] = namespace["__annotations__"]
-        return found
+        return dict(found)
     # Python 3.14 (PEP 749) hands a function over instead of a dict.
     annotate = namespace.get("__annotate_func__") or namespace.get("__annotate__")
     if annotate is None:
@@ -51,11 +36,42 @@ def _raw(name: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
     return evaluated
 
 
-def _scope(namespace: Mapping[str, Any], frame: FrameType) -> dict[str, Any]:
+def annotation_scope(namespace: Mapping[str, Any], frame: FrameType) -> dict[str, Any]:
+    """Give the names that annotations of a class body may use.
+
+    Args:
+        namespace: The class body.
+        frame: Where the class is being made: with `from __future__ import annotations` a type may
+            be local to that function.
+    """
     module = sys.modules.get(str(namespace.get("__module__")))
     # Types nested in the class count, its fields do not: `date: Field[date] = field()`.
     nested = {key: value for key, value in namespace.items() if isinstance(value, type)}
     return {**(vars(module) if module else {}), **frame.f_locals, **nested}
+
+
+def evaluated_annotations(
+    name: str, annotations: Mapping[str, Any], scope: dict[str, Any]
+) -> dict[str, Any]:
+    """Evaluate annotations, leave ClassVars out.
+
+    Args:
+        name: Name of the class, for errors.
+        annotations: As `raw_annotations` gives them.
+        scope: As `annotation_scope` gives it.
+
+    Raises:
+        ModelDefinitionError: When an annotation does not evaluate.
+    """
+    result: dict[str, Any] = {}
+    for field_name, annotation in annotations.items():
+        try:
+            value = _evaluated(annotation, scope)
+        except Exception as problem:
+            raise _unknown(name, field_name, annotation, problem) from problem
+        if value is not ClassVar and get_origin(value) is not ClassVar:
+            result[field_name] = value
+    return result
 
 
 def _evaluated(annotation: Any, scope: dict[str, Any]) -> Any:

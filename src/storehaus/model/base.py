@@ -10,7 +10,11 @@ import msgspec
 
 from storehaus.errors import ModelDefinitionError
 from storehaus.expr import Column
-from storehaus.model.annotations import read_annotations
+from storehaus.model.annotations import (
+    annotation_scope,
+    evaluated_annotations,
+    raw_annotations,
+)
 from storehaus.model.body import struct_namespace
 from storehaus.model.constraints import Constraint
 from storehaus.model.definition import TableOptions, checked_constraints, define
@@ -22,8 +26,16 @@ from storehaus.model.interchange import (
     pydantic_core_schema,
     pydantic_json_schema,
 )
-from storehaus.model.layout import check_body, declare, order
+from storehaus.model.layout import DeclaredField, check_body, declare, order
 from storehaus.model.records import TableInfo
+from storehaus.model.relation import DeclaredRelation, Relation
+from storehaus.model.relation_declarations import (
+    check_relations,
+    declare_relations,
+    inherited_relations,
+)
+from storehaus.model.relation_spec import related
+from storehaus.model.routes import check_own_key
 
 __all__ = ["Model", "ModelMeta"]
 
@@ -59,10 +71,11 @@ class ModelMeta(msgspec.StructMeta):
         comment: str | None = None,
         renamed_from: str | None = None,
     ) -> Any:
-        annotations = read_annotations(name, namespace, _caller())
-        own = {key: declare(name, key, value, namespace) for key, value in annotations.items()}
+        own, related_here = _declarations(name, namespace, _caller())
         inherited = inherited_fields(name, bases, namespace)
-        check_body(name, namespace, inherited.keys() - own.keys())
+        relations = inherited_relations(bases)
+        check_relations(name, inherited.keys() | own.keys(), related_here.keys() | relations.keys())
+        check_body(name, namespace, (inherited.keys() - own.keys()) | relations.keys())
         options = TableOptions(
             name=table,
             schema=inherited_option(bases, "schema", schema),
@@ -76,12 +89,15 @@ class ModelMeta(msgspec.StructMeta):
             cls = _make_struct(mcs, name, bases, body)
             declared = {**inherited, **{key: (cls, each) for key, each in own.items()}}
             _keep(cls, declared, __declared__=declared, __shared__=options)
+            _keep_relations(cls, relations, related_here)
             return cls
         fields = order(list(({key: each for key, (_, each) in inherited.items()} | own).values()))
         definition = define(name, options, fields)
         body |= struct_namespace(fields, definition.columns)
-        cls = _make_struct(mcs, name, bases, body)
+        related_here = {key: each.declared for key, each in relations.items()} | related_here
+        cls = _make_struct(mcs, name, bases, body, holds_relations=bool(related_here))
         _keep(cls, cls.__struct_fields__, __table_info__=definition.table_info(cls))
+        _keep_relations(cls, {}, related_here)
         return cls
 
     # Checkers must not see this, or any misspelt name would be a column of some type.
@@ -124,11 +140,30 @@ def _caller() -> FrameType:
     return frame
 
 
+def _declarations(
+    name: str, namespace: dict[str, Any], frame: FrameType
+) -> tuple[dict[str, DeclaredField], dict[str, DeclaredRelation]]:
+    """Take fields and relations out of a class body."""
+    annotations = raw_annotations(name, namespace)
+    scope = annotation_scope(namespace, frame)
+    relations = declare_relations(name, namespace, annotations, scope)
+    evaluated = evaluated_annotations(name, annotations, scope)
+    fields = {key: declare(name, key, value, namespace) for key, value in evaluated.items()}
+    return fields, relations
+
+
 def _make_struct(
-    mcs: type[ModelMeta], name: str, bases: tuple[type, ...], namespace: dict[str, Any]
+    mcs: type[ModelMeta],
+    name: str,
+    bases: tuple[type, ...],
+    namespace: dict[str, Any],
+    *,
+    holds_relations: bool = False,
 ) -> Any:
+    # dict=False would be refused where a plain base class brings one along.
+    options: dict[str, Any] = {"dict": True} if holds_relations else {}
     try:
-        return msgspec.StructMeta.__new__(mcs, name, bases, namespace)
+        return msgspec.StructMeta.__new__(mcs, name, bases, namespace, **options)
     except TypeError as problem:
         raise ModelDefinitionError(f"{name}: {problem}", model=name) from problem
 
@@ -140,13 +175,30 @@ def _keep(cls: Any, names: Iterable[str], **facts: Any) -> None:
         type.__setattr__(cls, key, fact)
 
 
+def _keep_relations(
+    cls: Any,
+    inherited: Mapping[str, Relation[Any, Any]],
+    declared: Mapping[str, DeclaredRelation],
+) -> None:
+    """Write relations on the class; one with a table has those of its bases for itself."""
+    info: TableInfo | None = cls.__dict__.get("__table_info__")
+    own: dict[str, Relation[Any, Any]] = {
+        name: Relation(cls, each) for name, each in declared.items()
+    }
+    for name, relation in own.items():
+        if info is not None:
+            check_own_key(info, relation.declared)
+        type.__setattr__(cls, name, relation)
+    type.__setattr__(cls, "__relations__", {**inherited, **own})
+
+
 def _without_annotations(namespace: dict[str, Any]) -> dict[str, Any]:
     # msgspec gets those of the fields only, evaluated and in the order of the instance.
     dropped = {"__annotations__", "__annotate__", "__annotate_func__"}
     return {key: value for key, value in namespace.items() if key not in dropped}
 
 
-@dataclass_transform(field_specifiers=(field,), kw_only_default=True)
+@dataclass_transform(field_specifiers=(field, related), kw_only_default=True)
 class Model(msgspec.Struct, metaclass=ModelMeta):
     """Base of all models.
 

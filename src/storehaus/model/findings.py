@@ -58,6 +58,8 @@ class Lint(Enum):
     SLOW_PATTERN = ("SH021", "warning")
     REPEATED_SYSTEM_FIELD = ("SH022", "info")
     BIG_ENUM = ("SH023", "info")
+    BROKEN_RELATION = ("SH024", "error")
+    AMBIGUOUS_ONE = ("SH025", "warning")
 
     @property
     def code(self) -> str:

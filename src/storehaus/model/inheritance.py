@@ -7,7 +7,13 @@ from storehaus.errors import ModelDefinitionError
 from storehaus.model.constraints import Constraint
 from storehaus.model.layout import DeclaredField
 
-__all__ = ["Inherited", "inherited_constraints", "inherited_fields", "inherited_option"]
+__all__ = [
+    "Inherited",
+    "inherited_constraints",
+    "inherited_fields",
+    "inherited_option",
+    "is_deeper",
+]
 
 Inherited = tuple[type, DeclaredField]
 """A field and the abstract class that declares it."""
@@ -32,7 +38,7 @@ def inherited_fields(
                 rule="shared fields stand in an abstract class",
             )
         for name, (owner, declared) in _declared(base).items():
-            if name in found and _is_deeper(found[name][0], owner):
+            if name in found and is_deeper(found[name][0], owner):
                 continue
             found[name] = (owner, declared.with_types(arguments.get(base, {})))
     return found
@@ -43,7 +49,7 @@ def _declared(base: type) -> dict[str, Inherited]:
     return found
 
 
-def _is_deeper(one: type, other: type) -> bool:
+def is_deeper(one: type, other: type) -> bool:
     """In a diamond the class further down wins, on whichever side it stands."""
     return one is not other and issubclass(one, other)
 

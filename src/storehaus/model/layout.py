@@ -13,7 +13,7 @@ from storehaus.errors import ModelDefinitionError
 from storehaus.model.field import Field, FieldSpec
 from storehaus.model.records import NO_DEFAULT, Bounds
 
-__all__ = ["SYSTEM_FIELDS", "DeclaredField", "check_body", "declare", "order"]
+__all__ = ["SYSTEM_FIELDS", "DeclaredField", "check_body", "check_name", "declare", "order"]
 
 SYSTEM_FIELDS: dict[str, Any] = {
     "__created_at__": datetime,
@@ -71,16 +71,7 @@ def declare(model: str, name: str, annotation: Any, namespace: dict[str, Any]) -
     Raises:
         ModelDefinitionError: When its name is reserved or its annotation no type.
     """
-    mangled = f"_{model.lstrip('_')}__"
-    if name.startswith(("__", mangled)) or name in _RESERVED:
-        rule = "names with two leading underscores and names of Model's attributes are reserved"
-        raise _refuse(
-            model,
-            name.removeprefix(mangled[:-2]),
-            "this name is taken by StoreHaus; give the field another one (and column=... if the"
-            " column must be called so)",
-            rule,
-        )
+    check_name(model, name)
     if isinstance(annotation, FieldSpec):
         message = "here the name of its type means the field itself; import the type by module"
         raise _refuse(model, name, message, "a field that is called like its type hides it")
@@ -93,13 +84,31 @@ def declare(model: str, name: str, annotation: Any, namespace: dict[str, Any]) -
     return DeclaredField(name, annotation, spec)
 
 
+def check_name(model: str, name: str) -> None:
+    """Check the name of a field or relation.
+
+    Raises:
+        ModelDefinitionError: When it is reserved.
+    """
+    mangled = f"_{model.lstrip('_')}__"
+    if name.startswith(("__", mangled)) or name in _RESERVED:
+        rule = "names with two leading underscores and names of Model's attributes are reserved"
+        raise _refuse(
+            model,
+            name.removeprefix(mangled[:-2]),
+            "this name is taken by StoreHaus; give the field another one (and column=... if the"
+            " column must be called so)",
+            rule,
+        )
+
+
 def check_body(model: str, namespace: Mapping[str, Any], inherited: Iterable[str]) -> None:
     """Check what is left of a class body when its fields are taken out.
 
     Args:
         model: Name of the class.
         namespace: The class body without its fields.
-        inherited: Names of fields that only the bases declare.
+        inherited: Names of fields and relations that only the bases declare.
 
     Raises:
         ModelDefinitionError: When something looks like a field and is none, or hides one.
@@ -109,8 +118,9 @@ def check_body(model: str, namespace: Mapping[str, Any], inherited: Iterable[str
             rule = f"{name}: Field[type] = field(...)"
             raise _refuse(model, name, "field(...) needs an annotation", rule)
         if name in inherited:
-            message = "a field of a base class; to change it, repeat its annotation"
-            raise _refuse(model, name, message, "nothing else has the name of a field")
+            message = "a field or relation of a base class; to change it, repeat its annotation"
+            rule = "nothing else has the name of a field or relation"
+            raise _refuse(model, name, message, rule)
 
 
 def order(fields: list[DeclaredField]) -> list[DeclaredField]:

@@ -198,6 +198,7 @@ class ForeignKeyInfo:
         table: Referenced table.
         references: Referenced columns, by name in the database.
         on_delete: What happens to this row when the referenced one is deleted.
+        model: The referenced model, None where the declaration names only its columns.
     """
 
     name: str
@@ -206,6 +207,7 @@ class ForeignKeyInfo:
     table: str
     references: tuple[str, ...]
     on_delete: OnDelete = "no action"
+    model: type[Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

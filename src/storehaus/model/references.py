@@ -54,6 +54,7 @@ def table_reference(resolver: Resolver, declared: ForeignKey) -> ForeignKeyInfo:
         table=table,
         references=tuple(target[2] for target in targets),
         on_delete=declared.on_delete or "no action",
+        model=next((each.model for each in declared.references if isinstance(each, Column)), None),
     )
 
 

@@ -17,7 +17,7 @@ from storehaus.model.records import ColumnInfo, TableInfo
 from storehaus.model.rules import is_text
 from storehaus.model.wire import UnfitValueError
 
-__all__ = ["Validator", "check_value", "wire_value"]
+__all__ = ["Validator", "check_value", "wire_keys", "wire_value"]
 
 # The fast ways stop at these. ValueError: lone surrogates and signaling NaNs fail within msgspec.
 _DOUBTS = (
@@ -57,6 +57,39 @@ def wire_value(
     """As `check_value`, but give the value as the driver takes it."""
     plan = plan_of(column, bounds=bounds)
     return encoded_value(plan, model, checked_value(plan, model, value, row_index), row_index)
+
+
+def wire_keys(
+    model: str, column: ColumnInfo, values: Sequence[Any], indexes: Sequence[int]
+) -> list[Any]:
+    """As `wire_value` without bounds, for many values that are not None.
+
+    Args:
+        model: Name of the model, for the error.
+        column: The column they are values of.
+        values: The values.
+        indexes: Their places in the batch, for the error.
+
+    Raises:
+        ValidationError: Naming field and row.
+    """
+    plan = plan_of(column, bounds=False)
+    try:
+        checked: list[Any] = msgspec.convert(
+            values, GenericAlias(list, (plan.python,)), builtin_types=plan.strict
+        )
+    except _DOUBTS:
+        checked = []
+    if checked and not plan.lossy and _all_hold(plan, checked):
+        return checked if plan.encode is None else list(map(plan.encode, checked))
+    return [
+        wire_value(model, column, value, bounds=False, row_index=index)
+        for value, index in zip(values, indexes, strict=True)
+    ]
+
+
+def _all_hold(plan: Plan, values: Sequence[Any]) -> bool:
+    return all(all(map(rule.holds, values)) for rule in plan.rules)
 
 
 class Validator:

@@ -9,6 +9,7 @@ from storehaus.errors import QueryError
 from storehaus.expr import Condition, Expression, Ordering
 from storehaus.expr.computation import GroupingSets
 from storehaus.expr.node import Name, Node, Subselect, Value
+from storehaus.model.relation import Relation
 from storehaus.query.clauses import Clauses, Lock, LockStrength
 from storehaus.query.filters import QueryFilter, checked_conditions
 from storehaus.query.sorting import SortOrder, sort_keys
@@ -255,6 +256,22 @@ class Query(Fluent[ModelT], Generic[ModelT]):
     def __init__(self, model: type[ModelT] | None = None) -> None:
         source = None if model is None else checked_model(model)
         super().__init__(Clauses(source=source))
+
+    def include(self, *relations: Relation[ModelT, Any]) -> Self:
+        """Load relations with the rows, by one more query for each relation and level.
+
+            QueryBuilder(User).include(User.posts.order_by(Post.created.desc()).then(Post.tags))
+
+        Args:
+            *relations: Relations of the model; `then` adds those of the related rows.
+
+        Raises:
+            QueryError: When something is no relation.
+        """
+        for relation in relations:
+            if not isinstance(relation, Relation):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a checker
+                raise QueryError(f"include() takes relations, not {type(relation).__name__}")
+        return self._with(relations=(*self.clauses.relations, *relations))
 
     @property
     def model(self) -> type[ModelT] | None:

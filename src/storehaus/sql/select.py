@@ -331,7 +331,7 @@ class _Items:
             columns[label] = replace(operand, text=name)
             by_label[label] = operand
             places[label] = place
-            known[id(inner)] = place
+            known[id(inner)] = place  # pyright: ignore[reportUnknownArgumentType]  # any value
             place += 1
         return cls(", ".join(texts), tuple(outputs), columns, by_label, places, known)
 

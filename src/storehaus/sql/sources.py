@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from storehaus.errors import QueryError
+from storehaus.expr.condition import And
 from storehaus.model.records import TableInfo
 from storehaus.query.clauses import Clauses, Visibility
 from storehaus.query.sources import Alias, Combined, Derived, Join, Source
@@ -71,9 +72,8 @@ class Sources:
         if join.on is None:
             self.visible += visible
             return
-        condition = self._scope.condition(join.on)
-        if visible and " OR " in condition:
-            condition = f"({condition})"
+        # Within AND, an OR stands in parentheses.
+        condition = self._scope.condition(And((join.on,)))
         self.text += f" ON {' AND '.join([condition, *visible])}"
 
     def _mark_nullable(self) -> None:

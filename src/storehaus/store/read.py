@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from storehaus.errors import NotFound, QueryError
 from storehaus.expr import Condition
-from storehaus.model import Model, TableInfo
+from storehaus.model import Model, Relation, TableInfo
 from storehaus.query import Query
 from storehaus.sql import (
     Selection,
@@ -18,6 +18,7 @@ from storehaus.sql import (
 from storehaus.store.database import Database
 from storehaus.store.page import Page, read_page
 from storehaus.store.projection import ProjectionReader, projection
+from storehaus.store.related import load_related
 from storehaus.store.stream import RowStream, checked_batch
 from storehaus.store.table import Table
 
@@ -136,8 +137,15 @@ class Reads(Generic[M]):
             chosen: Selection[Any] = query[0]  # pyright: ignore[reportUnknownVariableType]  # any row
             reader, statement = self._projection(chosen)
             return RowStream(self._database, statement, reader.rows, rows)
-        statement = compile_find(self._table.info, self._query(query))
-        return RowStream(self._database, statement, self._table.reader.models, rows)
+        asked = self._query(query)
+        statement = compile_find(self._table.info, asked)
+        relations = asked.clauses.relations
+
+        async def related(models: Sequence[M]) -> None:
+            await load_related(self._database, self._table.info, models, relations)
+
+        build = self._table.reader.models
+        return RowStream(self._database, statement, build, rows, related if relations else None)
 
     async def page(
         self, query: QueryLike[M], *, size: int = 50, after: str | None = None
@@ -158,7 +166,34 @@ class Reads(Generic[M]):
             QueryError: When the cursor was changed or belongs to another query, or the query cannot
                 be given page by page.
         """
-        return await read_page(self._database, self._table, self._query((query,)), size, after)
+        asked = self._query((query,))
+        page = await read_page(self._database, self._table, asked, size, after)
+        await self.load_related(page.items, *asked.clauses.relations)
+        return page
+
+    async def load_related(self, rows: Iterable[M], *relations: Relation[M, Any]) -> list[M]:
+        """Load relations of rows, one query per relation and level, however many rows there are.
+
+            await users.load_related(rows, User.profile, User.posts.then(Post.tags))
+
+        Afterwards `row.posts` gives them. What was loaded before is replaced. A query can ask for
+        them itself: `QueryBuilder(User).include(User.posts)`.
+
+        Args:
+            rows: Rows of this store, read from the database.
+            *relations: Relations of the model; `then` adds those of the related rows.
+
+        Returns:
+            The same instances.
+
+        Raises:
+            QueryError: When a relation is another model's, or stands twice.
+            ModelDefinitionError: When a relation is declared over columns that are not tied.
+            ValidationError: When a row holds a value that cannot be a key, or none yet.
+        """
+        given = list(rows)
+        await load_related(self._database, self._table.info, given, relations)
+        return given
 
     async def list_all(self) -> list[M]:
         """Give all rows, in no particular order."""
@@ -186,7 +221,10 @@ class Reads(Generic[M]):
 
     async def _find(self, query: Query[M]) -> list[M]:
         rows = await self._database.fetch(compile_find(self._table.info, query))
-        return self._table.reader.models(rows)
+        models = self._table.reader.models(rows)
+        if query.clauses.relations:
+            await self.load_related(models, *query.clauses.relations)
+        return models
 
     def _projection(self, query: Selection[Any]) -> tuple[ProjectionReader, Statement]:
         if not isinstance(query, Selection):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err

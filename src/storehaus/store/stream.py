@@ -1,6 +1,6 @@
 """Rows one by one, from a cursor on the server."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -32,9 +32,10 @@ class RowStream(Generic[R]):
         statement: The query.
         build: Makes what is given of a batch of rows.
         batch: Rows fetched at a time.
+        complete: Adds to what was made of a batch; None adds nothing.
     """
 
-    __slots__ = ("_batch", "_build", "_database", "_rows", "_statement")
+    __slots__ = ("_batch", "_build", "_complete", "_database", "_rows", "_statement")
 
     def __init__(
         self,
@@ -42,11 +43,13 @@ class RowStream(Generic[R]):
         statement: Statement,
         build: Callable[[Sequence[Row]], Sequence[R]],
         batch: int,
+        complete: Callable[[Sequence[R]], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
         self._statement = statement
         self._build = build
         self._batch = batch
+        self._complete = complete
         self._rows: AsyncGenerator[R] | None = None
 
     async def __aenter__(self) -> Self:
@@ -81,7 +84,10 @@ class RowStream(Generic[R]):
             while True:
                 await lent()
                 rows = await cursor.fetch(self._batch)
-                for row in self._build(rows):
+                built = self._build(rows)
+                if self._complete is not None:
+                    await self._complete(built)
+                for row in built:
                     yield row
                 if len(rows) < self._batch:
                     return
