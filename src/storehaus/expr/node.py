@@ -38,11 +38,11 @@ class Values(Node):
     """Several values that travel as one array parameter.
 
     Attributes:
-        values: The values as the caller gave them; None among them stands for NULL.
+        value: The values as the caller gave them; None among them stands for NULL.
         kinds: Their types.
     """
 
-    values: tuple[Any, ...]
+    value: tuple[Any, ...]
     kinds: frozenset[type[Any]]
 
 

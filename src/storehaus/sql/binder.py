@@ -9,7 +9,7 @@ from storehaus.model.literals import literal
 from storehaus.model.records import ColumnInfo
 from storehaus.sql.statement import Statement
 
-__all__ = ["Binder", "Convert", "Literals", "Slot", "ValueNode", "Writer", "payload"]
+__all__ = ["Binder", "Convert", "Literals", "Slot", "ValueNode", "Writer"]
 
 _MOST_PARAMETERS = 32_767
 
@@ -99,7 +99,7 @@ class Binder:
 
     def statement(self, text: str) -> Statement:
         """Join the text with the values collected."""
-        params = [rest if node is None else rest(payload(node)) for node, rest in self.slots]
+        params = [rest if node is None else rest(node.value) for node, rest in self.slots]
         return Statement(text, tuple(params), self._resets)
 
     def _add(self, slot: Slot, cast: str | None) -> str:
@@ -127,15 +127,10 @@ class Literals:
     ) -> str:
         """Write the value of a node as a literal."""
         del column
-        return self.write(convert(payload(node)), cast)
+        return self.write(convert(node.value), cast)
 
     def reset_after(self) -> None:
         """Do nothing: what a constraint calls is the server's business."""
-
-
-def payload(node: ValueNode) -> Any:
-    """Give the value that a node holds."""
-    return node.values if isinstance(node, Values) else node.value
 
 
 def _json_text(value: Any) -> Any:

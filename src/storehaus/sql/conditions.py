@@ -57,7 +57,7 @@ def is_vacuous(condition: Condition) -> bool:
         return (
             condition.negated
             and isinstance(condition.values, Values)
-            and not condition.values.values
+            and not condition.values.value
         )
     if isinstance(condition, Like):
         return _is_one_of(condition.pattern, "%", "%%")
@@ -137,7 +137,7 @@ def _membership(scope: Scope, condition: Membership) -> str:
 def _kind_of(found: Operand, values: Values) -> ColumnType:
     if len(values.kinds - {_NULL}) > 1:
         raise found.refuse("is looked for among values of several types")
-    return value_type(next((value for value in values.values if value is not None), ""))
+    return value_type(next((value for value in values.value if value is not None), ""))
 
 
 def _members(model: str, column: ColumnInfo, values: tuple[Any, ...]) -> list[Any]:

@@ -12,7 +12,7 @@ from storehaus.model.records import TableInfo
 from storehaus.query.clauses import Clauses
 from storehaus.query.query import Fluent
 from storehaus.query.sources import model_of
-from storehaus.sql.binder import Binder, Convert, payload
+from storehaus.sql.binder import Binder, Convert
 from storehaus.sql.grammar import GRAMMAR
 from storehaus.sql.scope import Output, Scope
 from storehaus.sql.select import Select
@@ -58,7 +58,7 @@ class Recipe:
         Raises:
             QueryError: When one does not fit.
         """
-        params = [convert(payload(values[place])) for place, convert in self.slots]
+        params = [convert(values[place].value) for place, convert in self.slots]
         return Statement(self.text, tuple(params), self.resets)
 
 

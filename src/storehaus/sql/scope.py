@@ -12,6 +12,7 @@ from storehaus.expr import Column, Condition
 from storehaus.expr.computation import OfDerived
 from storehaus.expr.expression import Computed
 from storehaus.expr.node import Name, Node, Subselect
+from storehaus.model.plan import plan_of
 from storehaus.model.records import ColumnInfo, TableInfo
 from storehaus.model.types import ColumnType
 from storehaus.model.validation import wire_value
@@ -357,8 +358,29 @@ class Scope:
         if cast or column.type.kind in _CAST_ALWAYS:
             name = cast_name(beside.schema, column.type)
         if convert is None:
-            convert = partial(to_wire, beside.model, column)
+            convert = converter(beside.model, column)
         return self.writer.place(node, column, convert, name)
+
+
+def converter(model: str, column: ColumnInfo) -> Convert:
+    """Give `to_wire` of a column; what is of its exact type is looked at in passing."""
+    plan = plan_of(column, bounds=False)
+    exact, rules = plan.python, plan.rules
+    plain = plan.encode is None and isinstance(exact, type) and column.type.kind != "float"
+    if not plain or len(rules) > 1:
+        return partial(to_wire, model, column)
+    holds = rules[0].holds if rules else _anything
+
+    def convert(value: object) -> Any:
+        if type(value) is exact and holds(value):
+            return value
+        return to_wire(model, column, value)
+
+    return convert
+
+
+def _anything(_value: object) -> bool:
+    return True
 
 
 def to_wire(model: str, column: ColumnInfo, value: object) -> Any:

@@ -7,12 +7,14 @@ mapping; finding it costs a fraction of writing the text.
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from operator import attrgetter
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from storehaus.errors import QueryError
 from storehaus.expr import Column
 from storehaus.expr.expression import Computed
 from storehaus.expr.node import Node, Parameter, Value, Values
+from storehaus.model.base import ModelMeta
 from storehaus.query.clauses import Clauses, Lock
 from storehaus.query.query import Fluent
 from storehaus.query.sources import Combined, Cte, Derived, Join
@@ -36,11 +38,15 @@ class Collector:
 
     def place(self, node: Node) -> int:
         """Give the place of a value node, a new one the first time."""
-        found = self.places.get(id(node))
+        key = id(node)
+        found = self.places.get(key)
         if found is None:
-            found = self.places[id(node)] = len(self.nodes)
+            found = self.places[key] = len(self.nodes)
             self.nodes.append(node)
         return found
+
+
+_Taker = Callable[[Any, Collector], Hashable]
 
 
 def shape_of(part: Any, values: Collector) -> Hashable:
@@ -54,39 +60,44 @@ def shape_of(part: Any, values: Collector) -> Hashable:
         QueryError: On nesting without end.
     """
     try:
-        return _shape(part, values)
+        return _TAKERS[type(part)](part, values)
     except RecursionError:
         raise QueryError("the query is nested too deeply") from None
 
 
-def _shape(part: Any, values: Collector) -> Hashable:
-    kind: Any = type(part)  # pyright: ignore[reportUnknownVariableType]  # any type
-    taker = _TAKERS.get(kind)
-    if taker is not None:
-        return taker(part, values)
-    return _query(part, values) if issubclass(kind, Fluent) else part
+class _Takers(dict[type[Any], _Taker]):
+    """Who takes the shape of what."""
+
+    def __missing__(self, kind: type[Any]) -> _Taker:
+        # Queries are subclassed above this layer. What has no parts is its own shape.
+        return _query if issubclass(kind, Fluent) else _itself
+
+
+def _itself(part: Any, values: Collector) -> Hashable:
+    del values
+    return part  # type: ignore[no-any-return]  # what is left can be hashed
 
 
 def _value(node: Value, values: Collector) -> Hashable:
-    return (_kind(node.value), values.place(node))
+    kind: Any = type(node.value)
+    return (_kind(node.value) if kind is list else kind, values.place(node))
 
 
 def _values(node: Values, values: Collector) -> Hashable:
     return (Values, node.kinds, values.place(node))
 
 
-def _kind(value: Any) -> Hashable:
-    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]  # any type
-    if kind is list:
-        first: Any = type(value[0]) if value else None  # pyright: ignore[reportUnknownVariableType]  # any type
-        return (kind, first)
-    return kind  # type: ignore[no-any-return]  # a class is hashable
+def _kind(value: list[Any]) -> Hashable:
+    first: Any = type(value[0]) if value else None
+    return (list, first)
 
 
 def _parameter(node: Parameter, values: Collector) -> Hashable:
-    kind = _kind(node.value)
+    kind: Any = type(node.value)
     if kind is int:
         kind = "small" if -_SMALL <= node.value < _SMALL else "big"
+    elif kind is list:
+        kind = _kind(node.value)
     return (Parameter, kind, node.annotation, values.place(node))
 
 
@@ -96,52 +107,60 @@ def _column(node: Column[Any], values: Collector) -> Hashable:
 
 
 def _computed(node: Computed[Any], values: Collector) -> Hashable:
-    return _shape(node.node, values)
+    inner = node.node
+    return _TAKERS[type(inner)](inner, values)
 
 
 def _query(query: Fluent[Any], values: Collector) -> Hashable:
-    return _CLAUSES(query.clauses, values)
+    return _clauses(query.clauses, values)
 
 
 def _tuple(parts: tuple[Any, ...], values: Collector) -> Hashable:
-    return tuple([_shape(part, values) for part in parts]) if parts else ()
+    return tuple([_TAKERS[type(part)](part, values) for part in parts])
 
 
-def _record(kind: type[Any], names: tuple[str, ...]) -> Callable[[Any, Collector], Hashable]:
-    get = attrgetter(*names)
-    if len(names) == 1:
+def _record(kind: type[Any], members: Mapping[str, Any]) -> _Taker:
+    """Make the taker of a record, given the annotations of its members."""
+    plain = [name for name, annotation in members.items() if _is_plain(annotation)]
+    deep = [name for name in members if name not in plain]
+    words = attrgetter(*plain) if plain else None
+    parts = attrgetter(*deep) if len(deep) > 1 else _one_of(deep)
 
-        def one(node: Any, values: Collector) -> Hashable:
-            return (kind, _shape(get(node), values))
-
-        return one
-
-    def several(node: Any, values: Collector) -> Hashable:
-        return (kind, *[_shape(part, values) for part in get(node)])
-
-    return several
-
-
-def _clauses() -> Callable[[Any, Collector], Hashable]:
-    # What is loaded afterwards has no part in the text; row counts are parameters.
-    names = [name for name in Clauses.__struct_fields__ if name != "relations"]
-    plain = Clauses()
-    defaults = [getattr(plain, name) for name in names]
-    get = attrgetter(*names)
-
-    def take(clauses: Clauses, values: Collector) -> Hashable:
-        return tuple(
-            [
-                (i, _shape(part, values))
-                for i, (part, default) in enumerate(zip(get(clauses), defaults, strict=True))
-                if part is not default
-            ]
-        )
+    def take(node: Any, values: Collector) -> Hashable:
+        shapes = [_TAKERS[type(part)](part, values) for part in parts(node)]
+        return (kind, words and words(node), *shapes)
 
     return take
 
 
-_CLAUSES = _clauses()
+def _one_of(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    if not names:
+        return lambda _node: ()
+    get = attrgetter(names[0])
+    return lambda node: (get(node),)
+
+
+def _is_plain(annotation: Any) -> bool:
+    """Whether a member is a word or a flag, which is its own shape."""
+    if get_origin(annotation) in {Union, UnionType}:
+        return all(map(_is_plain, get_args(annotation)))
+    return annotation in {str, bool, type(None)} or get_origin(annotation) is Literal
+
+
+# What is loaded afterwards has no part in the text.
+_PARTS = tuple(name for name in Clauses.__struct_fields__ if name != "relations")
+_get_parts = attrgetter(*_PARTS)
+_NOTHING = _get_parts(Clauses())
+
+
+def _clauses(clauses: Clauses, values: Collector) -> Hashable:
+    return tuple(
+        [
+            (name, _TAKERS[type(part)](part, values))
+            for name, part, nothing in zip(_PARTS, _get_parts(clauses), _NOTHING, strict=True)
+            if part is not nothing
+        ]
+    )
 
 
 def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
@@ -150,17 +169,17 @@ def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
         yield from _kinds(each)
 
 
-def _takers() -> Mapping[type[Any], Callable[[Any, Collector], Hashable]]:
-    found: dict[type[Any], Callable[[Any, Collector], Hashable]] = {}
+def _takers() -> _Takers:
+    found = _Takers()
     for kind in (*_kinds(Node), Derived, Combined, Join, Cte):
         if is_dataclass(kind):
-            found[kind] = _record(kind, tuple(each.name for each in fields(kind)))
-    found[Lock] = _record(Lock, Lock.__struct_fields__)
+            found[kind] = _record(kind, {each.name: each.type for each in fields(kind)})
+    found[Lock] = _record(Lock, dict.fromkeys(Lock.__struct_fields__))
     found |= dict.fromkeys(_kinds(Computed), _computed)
-    found[Clauses] = _CLAUSES
-    found |= {tuple: _tuple, Column: _column}
-    return found | {Value: _value, Values: _values, Parameter: _parameter}
+    found |= dict.fromkeys((str, bool, int, type(None), ModelMeta), _itself)
+    found |= {tuple: _tuple, Column: _column, Clauses: _clauses}
+    found |= {Value: _value, Values: _values, Parameter: _parameter}
+    return found
 
 
-# All that has parts; anything else is its own shape.
 _TAKERS = _takers()
