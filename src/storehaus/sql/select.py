@@ -234,7 +234,7 @@ class Select:
         place = items.places.get(key.name) if isinstance(key, Name) else items.same(key)
         if place is not None:
             return str(place)
-        return self._not_hidden(self.scope.operand(key).text, items)
+        return self.scope.operand(key).text
 
     def _order_by(self, items: "_Items") -> str:
         if not self._clauses.ordering:
