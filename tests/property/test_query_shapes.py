@@ -228,11 +228,8 @@ def _ended(end: str, made: Any, source: Source) -> Any:
         return made.union(made.filter(City.pop > source.number()))
     if end == "except all":
         return made.except_all(made)
-    return (
-        made.for_update(City, skip_locked=True)
-        if end == "lock" and not made.clauses.joins
-        else made
-    )
+    plain = not made.clauses.joins and not made.clauses.items
+    return made.for_update(City, skip_locked=True) if end == "lock" and plain else made
 
 
 def fresh(made: Any) -> Statement:
