@@ -63,8 +63,8 @@ KINDS = [
            '"cities"."country") AND "countries"."__is_active__" WHERE "cities"."__is_active__"'),
     golden("join on or without soft delete", S.join(Boss, on=(Staff.boss == Boss.id)
            | (Staff.id == Boss.id)).select(Staff.id),
-           'SELECT "staff"."id" FROM "staff" JOIN "staff" AS "boss" ON "staff"."boss" = '
-           '"boss"."id" OR "staff"."id" = "boss"."id"'),
+           'SELECT "staff"."id" FROM "staff" JOIN "staff" AS "boss" ON ("staff"."boss" = '
+           '"boss"."id" OR "staff"."id" = "boss"."id")'),
     golden("join on a value only", Q.join(Country, on=Country.code == "DE").select(City.id),
            'SELECT "cities"."id" FROM "cities" JOIN "countries" ON "countries"."code" = $1 AND '
            '"countries"."__is_active__" WHERE "cities"."__is_active__"', "DE"),
