@@ -93,7 +93,7 @@ class Tour:
 
     def show_rows(self, rows: Sequence[AnyRow]) -> None:
         """Show rows of a projection as a table below the step."""
-        first = rows[0]._asdict() if rows else {}
+        first = rows[0].as_dict() if rows else {}
         numbers = [label for label, value in first.items() if isinstance(value, int | float)]
         self.console.print(make_table(list(first), rows, right=numbers))
 
