@@ -35,7 +35,7 @@ async def witness(tables_url: str) -> AsyncIterator[Any]:
 async def opened(tables_url: str) -> AsyncIterator[Opened]:
     """An open haus of two connections, its driver and a plug-in."""
     plugin = Recorder()
-    async with counted_haus(tables_url, plugin, min_connections=0, max_connections=2) as made:
+    async with counted_haus(tables_url, plugin, min_connections=2, max_connections=2) as made:
         yield *made, plugin
 
 

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from golden_queries import GOLDENS, MODELS, Golden, Thing
+from golden_queries import Golden, Thing
+from goldens import GOLDENS, MODELS
 from storehaus.driver import Driver
 from storehaus.driver.asyncpg_driver import AsyncpgDriver
 from storehaus.expr import Condition

@@ -1,7 +1,6 @@
 """Transactions and savepoints: what joins them, what is kept of them, what they cost."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -13,13 +12,13 @@ from storehaus import (
     DatabaseError,
     NotFound,
     Operation,
-    QueryTimeout,
     SerializationFailure,
     StoreHaus,
     Transaction,
     TransactionMisuse,
     UniqueViolation,
 )
+from storehaus.store.effects import Fate
 from storehaus.testing import CountingDriver
 
 pytestmark = pytest.mark.anyio
@@ -382,97 +381,6 @@ async def test_migration_in_it_is_refused(haus: StoreHaus) -> None:
             await haus.auto_migrate(Label)
 
 
-async def test_deadline_rolls_back(haus: StoreHaus, witness: Any) -> None:
-    """The body is cancelled, and the caller gets QueryTimeout."""
-    labels = haus.store(Label)
-    cancelled = False
-    with pytest.raises(QueryTimeout) as caught:
-        async with haus.transaction(timeout_seconds=0.2):
-            await labels.create(label("a"))
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                cancelled = True
-                raise
-
-    assert cancelled
-    assert caught.value.is_transient
-    assert await keys(witness) == []
-
-
-async def test_deadline_that_is_swallowed_rolls_back_too(haus: StoreHaus, witness: Any) -> None:
-    """A body that suppresses the cancellation does not commit late."""
-    with pytest.raises(QueryTimeout):
-        async with haus.transaction(timeout_seconds=0.2):
-            await haus.store(Label).create(label("a"))
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
-
-    assert await keys(witness) == []
-
-
-async def test_deadline_of_a_savepoint_undoes_only_that(haus: StoreHaus, witness: Any) -> None:
-    """Also when it cuts off a statement."""
-    labels = haus.store(Label)
-    async with haus.transaction():
-        await labels.create(label("a"))
-        with pytest.raises(QueryTimeout):
-            async with haus.transaction(timeout_seconds=0.2), haus.connection() as connection:
-                await labels.create(label("b"))
-                await connection.fetch("SELECT pg_sleep(60)")
-        await labels.create(label("c"))
-
-    assert await keys(witness) == ["a", "c"]
-
-
-async def test_time_out_of_the_body_stays_what_it_is(haus: StoreHaus, witness: Any) -> None:
-    """asyncio.timeout() in and around a block works as everywhere."""
-    labels = haus.store(Label)
-    async with haus.transaction(timeout_seconds=30):
-        await labels.create(label("a"))
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await asyncio.Event().wait()
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1), haus.transaction(timeout_seconds=30):
-            await labels.create(label("b"))
-            await asyncio.Event().wait()
-
-    assert await keys(witness) == ["a"]
-
-
-async def test_cancellation_stays_a_cancellation(haus: StoreHaus, witness: Any) -> None:
-    """From outside, with a deadline or without."""
-    started = asyncio.Event()
-
-    async def work() -> None:
-        async with haus.transaction(timeout_seconds=30):
-            await haus.store(Label).create(label("a"))
-            started.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(work())
-    await started.wait()
-    task.cancel()
-    await asyncio.wait([task])
-
-    assert task.cancelled()
-    assert await keys(witness) == []
-
-
-async def test_server_ends_a_transaction_of_a_frozen_client(opened: Opened) -> None:
-    """Its time-outs are set in the round trip of BEGIN, and gone afterwards."""
-    haus, driver = opened
-    names = ("statement_timeout", "idle_in_transaction_session_timeout")
-    async with haus.transaction(timeout_seconds=4), haus.connection() as connection:
-        assert [call.kind for call in driver.calls] == ["begin"]
-        inside = [(await connection.fetch(f"SHOW {name}"))[0][0] for name in names]
-    async with haus.connection() as connection:
-        outside = [(await connection.fetch(f"SHOW {name}"))[0][0] for name in names]
-
-    assert (inside, outside) == (["5s", "5s"], ["0", "0"])
-
-
 async def test_collision_at_commit_is_told_as_such(haus: StoreHaus, witness: Any) -> None:
     """Write skew under serializable: one of two is refused, at the latest by its COMMIT."""
     wallets = haus.store(Wallet)
@@ -490,6 +398,37 @@ async def test_collision_at_commit_is_told_as_such(haus: StoreHaus, witness: Any
 
     assert {type(each) for each in done} == {type(None), SerializationFailure}
     assert await witness.fetchval("SELECT sum(balance) FROM wallets") == 1
+
+
+async def test_block_is_what_it_is_where_it_begins(haus: StoreHaus, witness: Any) -> None:
+    """Not where it was asked for: made outside and entered inside, it is a savepoint."""
+    labels = haus.store(Label)
+    block = haus.transaction()
+    with pytest.raises(Stop):
+        async with haus.transaction():
+            async with block as tx:
+                await labels.create(label("a"))
+            assert tx.savepoint is not None
+            raise Stop
+
+    assert await keys(witness) == []
+
+
+async def test_many_small_blocks_take_linear_time(opened: Opened) -> None:
+    """Each looks at the effects that were registered since it began, and at no others."""
+    haus, _ = opened
+    async with haus.transaction() as tx:
+        ledger = tx.unit.ledger
+        for _ in range(100):
+            tx.on_commit(print)
+        entries: Any = ledger._entries
+        before = list(entries)
+        async with haus.transaction() as inner:
+            inner.on_commit(print)
+            assert inner.start == 100
+        assert ledger._entries is entries
+        assert all(old is new for old, new in zip(before, entries, strict=False))
+        ledger.take_all(Fate.COMMITTED)
 
 
 async def test_block_is_a_transaction_object(haus: StoreHaus) -> None:

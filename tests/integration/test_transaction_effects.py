@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fix_haus import Label, Recorder, counted_haus
-from storehaus import Plugin, StoreHaus, UniqueViolation
+from storehaus import Plugin, StoreHaus, StorehausError, UniqueViolation
 
 pytestmark = pytest.mark.anyio
 
@@ -306,6 +306,39 @@ async def test_effect_that_never_ends_does_not_hold_a_cancelled_caller(
     go_on.set()
     await closing
     assert journal.lines == ["slow"]
+
+
+async def test_effect_that_outlasts_the_closing_is_cut_off(opened: Opened) -> None:
+    """Whoever waits for it is told, and is not cancelled by that."""
+    haus, journal = opened
+    reached = asyncio.Event()
+
+    async def hang() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    async def work() -> None:
+        async with haus.transaction() as tx:
+            tx.on_commit(journal.note("first"))
+            tx.on_commit(hang)
+
+    task = asyncio.create_task(work())
+    await reached.wait()
+    await haus.close(grace_seconds=0.0)
+
+    with pytest.raises(ExceptionGroup, match="was committed") as caught:
+        await task
+    assert "closed" in str(caught.value.exceptions[0])
+    assert journal.lines == ["first"]
+
+
+async def test_effect_may_close_the_haus(opened: Opened) -> None:
+    """It does not wait for itself."""
+    haus, _ = opened
+    async with haus.transaction() as tx:
+        tx.on_commit(haus.close)
+    with pytest.raises(StorehausError, match="not open"):
+        await haus.store(Label).count()
 
 
 async def test_single_write_sees_its_effects_through(tables_url: str, witness: Any) -> None:

@@ -342,7 +342,7 @@ JOINED = {
 @QUIET
 @given(
     order=st.lists(ways, max_size=2),
-    size=sizes,
+    size=st.sampled_from([3, 8, 13, 40, 200]),
     how=st.sampled_from(["inner", "left", "left", "cross"]),
     name=st.sampled_from(sorted(JOINED)),
 )

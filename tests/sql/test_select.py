@@ -2,7 +2,8 @@
 
 import pytest
 
-from golden_queries import GOLDENS, Golden
+from golden_queries import Golden
+from goldens import GOLDENS
 
 
 @pytest.mark.parametrize("golden", GOLDENS, ids=lambda golden: golden.name)

@@ -88,8 +88,9 @@ func = Function()
 
 
 def literal(value: T) -> Expression[T]:
-    """A value as an expression; it travels as a parameter."""
-    return Computed(Parameter(value))
+    """A value as an expression; it travels as a parameter, an int as `bigint`."""
+    # As fields do: a recursion that starts with literal(0) and adds to it keeps one type.
+    return Computed(Parameter(value, int if type(value) is int else None))
 
 
 @overload
@@ -184,17 +185,25 @@ def excluded(column: Expression[T]) -> Expression[T]:
 
 def rollup(*keys: Expression[Any]) -> GroupingSets:
     """For `group_by`: groups by all keys, by all but the last, and so on, down to all rows."""
-    return GroupingSets("rollup", tuple((_key(key),) for key in keys))
+    return GroupingSets("rollup", _each("rollup", keys))
 
 
 def cube(*keys: Expression[Any]) -> GroupingSets:
     """For `group_by`: groups by every choice of the keys."""
-    return GroupingSets("cube", tuple((_key(key),) for key in keys))
+    return GroupingSets("cube", _each("cube", keys))
 
 
 def grouping_sets(*sets: tuple[Expression[Any], ...]) -> GroupingSets:
     """For `group_by`: groups by each of these lists of keys; `()` is all rows."""
+    if not sets or not all(isinstance(keys, tuple) for keys in sets):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+        raise QueryError("grouping_sets() takes tuples of keys, at least one; () is all rows")
     return GroupingSets("grouping sets", tuple(tuple(map(_key, keys)) for keys in sets))
+
+
+def _each(name: str, keys: tuple[object, ...]) -> tuple[tuple[Node, ...], ...]:
+    if not keys:
+        raise QueryError(f"{name}() has at least one key")
+    return tuple((_key(key),) for key in keys)
 
 
 def _key(key: object) -> Node:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Name", "Node", "Parameter", "Subselect", "Value", "Values"]
+__all__ = ["FromJson", "Name", "Node", "Parameter", "Subselect", "Value", "Values"]
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -28,6 +28,17 @@ class Value(Node):
 
     Attributes:
         value: The value as the caller gave it.
+    """
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FromJson:
+    """A value that came as JSON; the type of what stands beside it says what it means.
+
+    Attributes:
+        value: The value as a JSON decoder gave it.
     """
 
     value: Any

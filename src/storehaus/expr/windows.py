@@ -194,6 +194,10 @@ def _count(name: str, number: object) -> int:
     return number
 
 
+def _is_bound(bound: object) -> bool:
+    return bound is None or (type(bound) is int and abs(bound) < 1 << 31)
+
+
 _Unit: TypeAlias = Literal["rows", "range", "groups"]
 
 
@@ -203,10 +207,11 @@ def _frame(**given: Rows | None) -> Frame | None:
         return None
     if len(frames) > 1:
         raise QueryError("a window has one frame: rows, range_ or groups")
-    unit, (start, end) = frames[0]
+    unit, bounds = frames[0]
+    if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(map(_is_bound, bounds)):  # noqa: PLR2004 - a pair  # pyright: ignore[reportUnnecessaryIsInstance, reportUnnecessaryComparison]  # callers err
+        raise QueryError("a frame is a pair, each a number of rows or None")
+    start, end = bounds
     numbers = [bound for bound in (start, end) if bound is not None]
-    if not all(isinstance(n, int) and abs(n) < 1 << 31 for n in numbers):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
-        raise QueryError("the ends of a frame are numbers of rows, or None")
     if unit == "range" and any(numbers):
         raise QueryError("range_ takes 0 and None only; rows and groups count")
     if start is not None and end is not None and start > end:

@@ -15,13 +15,15 @@ from storehaus.driver.protocol import IsolationLevel
 from storehaus.errors import QueryError, StorehausError, TransactionMisuse
 from storehaus.expr.row import AnyRow
 from storehaus.haus.atomic import Replay
+from storehaus.haus.explain import explain
 from storehaus.haus.health import ComponentHealth, Health, check_database
 from storehaus.haus.lock import Lock
 from storehaus.haus.registry import Registry
 from storehaus.haus.results import ResultRows, decoded_rows, named_rows
 from storehaus.haus.targets import Target
 from storehaus.model import Model
-from storehaus.sql import SqlTemplate
+from storehaus.query import Query
+from storehaus.sql import Selection, SqlTemplate
 from storehaus.store import Database, GenericStore, Options, Plugin, Transaction
 
 if TYPE_CHECKING:
@@ -409,6 +411,22 @@ class StoreHaus:
 
         compiled = compile_core(statement, parameters)
         return compiled.read(await self._database.query(compiled.statement))
+
+    async def explain(
+        self, query: Query[Any] | Selection[Any], *, analyze: bool = False, buffers: bool = False
+    ) -> str:
+        """Give PostgreSQL's plan for a query, as its EXPLAIN prints it.
+
+        Args:
+            query: A query that names its model, or a projection.
+            analyze: Run the query too, and say what was planned and what happened. A query that
+                locks rows locks them for as long.
+            buffers: Say how many pages were read from where; it needs `analyze`.
+
+        Raises:
+            QueryError: When it is no query, or `buffers` stands without `analyze`.
+        """
+        return await explain(self._database, query, analyze=analyze, buffers=buffers)
 
     async def health(self) -> Health:
         """Check every component on its own; a broken one is a result, not an error."""

@@ -1,9 +1,10 @@
 """Conditions by name, for filters that arrive from outside."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from storehaus.errors import QueryError
-from storehaus.expr import Condition
+from storehaus.expr import Column, Condition
 from storehaus.expr.condition import (
     And,
     Comparator,
@@ -18,6 +19,7 @@ from storehaus.expr.condition import (
 )
 from storehaus.expr.node import Name, Value
 from storehaus.expr.operands import checked_condition, equality, listed, members
+from storehaus.query.documents import DocumentReader
 
 __all__ = ["TAGS", "QueryFilter", "checked_conditions"]
 
@@ -103,6 +105,41 @@ class QueryFilter:
     def has_all_tags(tags: Iterable[str]) -> Condition:
         """Has all of the tags; without tags every row is found."""
         return Containment(Name(TAGS), Value(list(members(tags))))
+
+    @staticmethod
+    def from_dict(
+        document: Mapping[str, object],
+        *,
+        fields: Iterable[str | Column[Any]] | None = None,
+        max_depth: int = 5,
+        max_conditions: int = 50,
+        max_values: int = 1_000,
+    ) -> Condition:
+        """Read a filter that arrived as JSON.
+
+            {"country": "DE", "elevation": {"gte": 500}, "or": [{"iata": "FRA"}, {"iata": "MUC"}]}
+
+        All members of an object must hold. A member is `and` or `or` with a list of objects, `not`
+        with one, or a field with a value (null is NULL) or with operators: `eq ne gt gte lt lte
+        between in not_in is_null like ilike startswith endswith contains icontains has_any
+        has_all`. Values are read as the type of the field: dates, UUIDs and decimals may be texts.
+
+        Args:
+            document: The decoded JSON.
+            fields: Columns or names that may be filtered by; None allows every field of the model,
+                system fields included.
+            max_depth: Deepest nesting of objects.
+            max_conditions: Most conditions.
+            max_values: Most values in all lists together.
+
+        Raises:
+            QueryError: When it is no filter, names another field, or is too large. A value that
+                does not fit its field is refused when the query is compiled.
+        """
+        reader = DocumentReader(
+            fields, max_depth=max_depth, max_conditions=max_conditions, max_values=max_values
+        )
+        return reader.read(document)
 
     @staticmethod
     def and_(conditions: Iterable[Condition]) -> Condition:

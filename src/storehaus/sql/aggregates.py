@@ -19,6 +19,7 @@ from storehaus.sql.types import (
     TEXT,
     TYPES,
     computed_column,
+    is_whole,
 )
 
 __all__ = ["AGGREGATES", "ordered", "ordering_sql"]
@@ -43,6 +44,11 @@ _FIXED: Mapping[str, ColumnType] = {
     "percent_rank": FLOAT,
     "cume_dist": FLOAT,
 }
+_TAKEN: Mapping[str, frozenset[Kind]] = {
+    "bool_and": frozenset({"boolean", "unknown"}),
+    "bool_or": frozenset({"boolean", "unknown"}),
+    "string_agg": frozenset({"text", "unknown"}),
+}
 _NEVER_NULL = frozenset(
     {"count", "row_number", "rank", "dense_rank", "ntile", "percent_rank", "cume_dist"}
 )
@@ -61,6 +67,16 @@ def ordered(text: str, key: Ordering) -> str:
 
 
 def _aggregate(scope: Scope, node: AggregateCall) -> Operand:
+    if scope.stage == "row":
+        raise QueryError(
+            f"{node.name}() is about many rows: it stands in select(), having() and order_by()",
+            model=scope.model,
+        )
+    with scope.at("row"):
+        return _called(scope, node)
+
+
+def _called(scope: Scope, node: AggregateCall) -> Operand:
     texts, first = _arguments(scope, node)
     inside = f"DISTINCT {texts}" if node.distinct else texts
     if node.ordering:
@@ -92,13 +108,16 @@ def _arguments(scope: Scope, node: AggregateCall) -> tuple[str, Operand | None]:
 def _result(name: str, first: Operand | None) -> ColumnType:
     fixed = _FIXED.get(name)
     if fixed is not None:
+        if name in _TAKEN and first is not None and first.column.type.kind not in _TAKEN[name]:
+            raise first.refuse(f"is {first.column.type.sql}, which has no {name}")
         return fixed
     assert first is not None  # noqa: S101 - the others have an argument
     own = first.column.type
     if own.kind == "unknown":
         return own
     if name in {"sum", "avg"}:
-        found = (_SUMS if name == "sum" else _MEANS).get(own.kind)
+        is_whole_sum = name == "sum" and is_whole(own)
+        found = INTEGRAL if is_whole_sum else (_SUMS if name == "sum" else _MEANS).get(own.kind)
         if found is None:
             raise first.refuse(f"is {own.sql}, which has no {name}")
         return found
@@ -123,9 +142,22 @@ def _array(item: Operand) -> ColumnType:
 
 
 def _window(scope: Scope, node: WindowCall) -> Operand:
-    if not isinstance(node.function, AggregateCall):
+    function = node.function
+    if not isinstance(function, AggregateCall):
         raise QueryError("over() stands behind an aggregate or a window function")
-    function = scope.operand(node.function)
+    if scope.stage != "window":
+        raise QueryError("over() stands in select() and order_by() only", model=scope.model)
+    if function.distinct or function.ordering:
+        raise QueryError(f"over() takes no {function.name}() of different or of sorted values")
+    if node.frame is not None and node.frame.unit == "groups" and not node.ordering:
+        raise QueryError("groups=… counts groups of rows that are equal in order_by=…")
+    # Windows are looked at after rows were grouped, so they may be about groups.
+    with scope.at("group"):
+        operand = _called(scope, function)
+        return operand.like(f"{operand.text} OVER ({_over(scope, node)})", operand.column)
+
+
+def _over(scope: Scope, node: WindowCall) -> str:
     parts: list[str] = []
     if node.partition:
         keys = ", ".join([scope.operand(key).text for key in node.partition])
@@ -135,7 +167,7 @@ def _window(scope: Scope, node: WindowCall) -> Operand:
         parts.append(f"ORDER BY {keys}")
     if node.frame is not None:
         parts.append(_frame(node.frame))
-    return function.like(f"{function.text} OVER ({' '.join(parts)})", function.column)
+    return " ".join(parts)
 
 
 def _frame(frame: Frame) -> str:

@@ -16,7 +16,7 @@ from storehaus.sql.grammar import operand_sql, table_scope
 from storehaus.sql.scope import Operand, Scope
 from storehaus.sql.types import NUMBERS, comparable
 
-__all__ = ["assignable", "compile_assignments"]
+__all__ = ["assignable", "assigned_sql", "compile_assignments"]
 
 
 def compile_assignments(
@@ -45,7 +45,7 @@ def compile_assignments(
         if target.column in found:
             raise target.refuse("is changed twice")
         _check_updatable(target)
-        found[target.column] = _assigned(scope, target, value)
+        found[target.column] = assigned_sql(scope, target, value)
     if not found:
         raise QueryError("there is nothing to change", model=scope.model)
     return list(found.items())
@@ -75,7 +75,13 @@ def _check_updatable(target: Operand) -> None:
     )
 
 
-def _assigned(scope: Scope, target: Operand, value: object) -> str:
+def assigned_sql(scope: Scope, target: Operand, value: object) -> str:
+    """Write what a column becomes: a value or the result of an expression.
+
+    Raises:
+        ValidationError: When the value does not fit the field.
+        QueryError: When the expression is of another type.
+    """
     if not isinstance(value, Node):
         return scope.constant(target, wire_value(target.model, target.column, value))
     if not isinstance(value, Expression):

@@ -6,6 +6,7 @@ import msgspec
 
 from storehaus.errors import QueryError
 from storehaus.model.records import TableInfo
+from storehaus.query.clauses import Clauses
 from storehaus.query.query import Fluent
 from storehaus.sql.binder import Writer
 from storehaus.sql.conditions import is_vacuous
@@ -46,7 +47,7 @@ def compile_filter(info: TableInfo, query: Fluent[Any], binder: Writer) -> str:
         "locks",
         "ctes",
     ):
-        if getattr(clauses, name) not in {None, ()}:
+        if getattr(clauses, name) != getattr(_PLAIN, name):
             raise QueryError(
                 f"a write by query has no {_NAMES.get(name, name)}: say in a filter, with"
                 " in_(query) or exists_(query), which rows are meant",
@@ -58,6 +59,9 @@ def compile_filter(info: TableInfo, query: Fluent[Any], binder: Writer) -> str:
     except RecursionError:
         raise QueryError("the query is nested too deeply", model=info.model.__name__) from None
 
+
+# A part that is not asked for; for DISTINCT this is not the empty tuple.
+_PLAIN = Clauses()
 
 _NAMES = {
     "items": "projection",

@@ -40,6 +40,7 @@ def table_scope(
     """
     scope = Scope(GRAMMAR, writer, qualified=name is not None, excluded=excluded)
     scope.origins.append(Origin(info.model, name or info.name, info, {}))
+    scope.stage = "row"
     return scope
 
 

@@ -2,12 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from storehaus.expr import Condition
+from storehaus.expr.node import Name
 from storehaus.model.records import ColumnInfo, TableInfo
+from storehaus.sql.assignments import assigned_sql
+from storehaus.sql.binder import Binder
 from storehaus.sql.columns import TABLE, column_list, qualified, returning, typed_unnest
+from storehaus.sql.grammar import condition_sql, table_scope
 from storehaus.sql.identifiers import quote_identifier, table_name
 
-__all__ = ["Conflict", "insert_many", "insert_one", "upsert_many", "upsert_one"]
+__all__ = [
+    "Conflict",
+    "computed_upsert",
+    "insert_many",
+    "insert_one",
+    "upsert_many",
+    "upsert_one",
+]
 
 _TAGS = '"__tags__"'
 
@@ -22,12 +35,21 @@ class Conflict:
         update: Columns that take the new values, as far as a row sends them.
         conditional: Whether the index has a predicate of the user's own, so that rows with equal
             `target` need not be the same.
+        changes: Expressions that an existing row takes besides.
+        where: What an existing row must fulfil to be updated; None updates it always.
     """
 
     target: tuple[ColumnInfo, ...]
     predicate: str | None
     update: tuple[ColumnInfo, ...]
     conditional: bool = False
+    changes: tuple[tuple[ColumnInfo, Any], ...] = ()
+    where: Condition | None = None
+
+    @property
+    def computed(self) -> bool:
+        """Whether the statement holds values besides those of the rows."""
+        return bool(self.changes) or self.where is not None
 
 
 def insert_one(info: TableInfo, columns: Sequence[ColumnInfo]) -> str:
@@ -57,6 +79,34 @@ def upsert_many(info: TableInfo, columns: Sequence[ColumnInfo], conflict: Confli
     return _upsert(info, _batch(info, columns, optional_tags=True), columns, conflict)
 
 
+def computed_upsert(
+    info: TableInfo, columns: Sequence[ColumnInfo], conflict: Conflict, *, many: bool
+) -> tuple[str, tuple[Any, ...], bool]:
+    """Write an upsert whose changes or condition hold values of their own.
+
+    Returns:
+        The text, the values that follow the parameters of `upsert_one` or `upsert_many`, and
+        whether the statement may change the state of the connection.
+
+    Raises:
+        QueryError: When an expression means nothing, or a value does not fit.
+    """
+    binder = Binder()
+    taken = len(columns) + 1
+    for _ in range(taken):
+        binder.write(None)
+    scope = table_scope(info, binder, name="t", excluded=True)
+    changes = [
+        (column, assigned_sql(scope, scope.reference(Name(column.name)), value))
+        for column, value in conflict.changes
+    ]
+    where = None if conflict.where is None else condition_sql(scope, conflict.where)
+    insert = (_batch if many else _single)(info, columns, optional_tags=True)
+    text = _upsert(info, insert, columns, conflict, computed=changes, where=where)
+    statement = binder.statement(text)
+    return text, statement.params[taken:], statement.resets
+
+
 def _single(info: TableInfo, columns: Sequence[ColumnInfo], *, optional_tags: bool = False) -> str:
     values = [f"${i}" for i in range(1, len(columns) + 1)]
     values.append(_tags(len(columns) + 1, optional=optional_tags))
@@ -81,7 +131,15 @@ def _tags(parameter: int, *, optional: bool) -> str:
     return f"coalesce({value}, '{{}}')" if optional else value
 
 
-def _upsert(info: TableInfo, insert: str, columns: Sequence[ColumnInfo], conflict: Conflict) -> str:
+def _upsert(
+    info: TableInfo,
+    insert: str,
+    columns: Sequence[ColumnInfo],
+    conflict: Conflict,
+    *,
+    computed: Sequence[tuple[ColumnInfo, str]] = (),
+    where: str | None = None,
+) -> str:
     # In ON CONFLICT only the table itself may be named, and is: its columns are ambiguous there.
     table = table_name(info)
     insert = insert.replace(f"INSERT INTO {table} (", f'INSERT INTO {table} AS "t" (', 1)
@@ -91,14 +149,20 @@ def _upsert(info: TableInfo, insert: str, columns: Sequence[ColumnInfo], conflic
     # A column that is not sent has its default in EXCLUDED, which would overwrite a stored value.
     sent = [column for column in conflict.update if column in columns]
     changes = [f"{_name(column)} = EXCLUDED.{_name(column)}" for column in sent]
+    changes += [f"{_name(column)} = {text}" for column, text in computed]
     changes.append(f'{_TAGS} = coalesce(${len(columns) + 1}::text[], "t".{_TAGS})')
     if info.soft_delete is not None:
         changes.append(f"{_name(info.soft_delete)} = true")
     if info.version is not None:
         changes.append(f"{_name(info.version)} = {qualified(TABLE, info.version)} + 1")
+    condition = ""
+    if where is not None:
+        # A deleted row is none that exists: it is revived whatever it holds.
+        dead = "" if info.soft_delete is None else f" OR NOT {qualified(TABLE, info.soft_delete)}"
+        condition = f" WHERE ({where}){dead}"
     # A row version made by INSERT has never been locked or deleted: its xmax is 0.
     return (
-        f"{insert} ON CONFLICT {target} DO UPDATE SET {', '.join(changes)}"
+        f"{insert} ON CONFLICT {target} DO UPDATE SET {', '.join(changes)}{condition}"
         f' {returning(info, TABLE)}, "t".xmax = 0'
     )
 

@@ -139,12 +139,15 @@ class Keyset:
 
 def _checked(clauses: Clauses) -> Clauses:
     for name in ("items", "groups", "having", "distinct", "limit", "offset", "locks"):
-        if getattr(clauses, name) not in {None, ()}:
+        if getattr(clauses, name) != getattr(_PLAIN, name):
             raise QueryError(f"a query that is given page by page has no {_NAMES.get(name, name)}")
     if isinstance(clauses.source, Combined) and clauses.source.every:
         raise QueryError("pages follow rows that differ: use union(), not union_all()")
     return clauses
 
+
+# A part that is not asked for; for DISTINCT this is not the empty tuple.
+_PLAIN = Clauses()
 
 _NAMES = {"items": "projection", "groups": "group_by", "locks": "lock"}
 

@@ -23,17 +23,20 @@ from storehaus.expr.node import Node, Parameter, Value
 from storehaus.model.identifiers import identifier_problem
 from storehaus.model.literals import literal
 from storehaus.model.types import ColumnType, Kind
+from storehaus.query.sources import checked_name
 from storehaus.sql.identifiers import cast_name, quote_identifier
 from storehaus.sql.scope import Operand, Scope, comparand, retyped, to_wire
 from storehaus.sql.types import (
     BOOLEAN,
     FLOAT,
+    INTEGRAL,
     NUMBERS,
     TEXT,
     TYPES,
     UNKNOWN,
     comparable,
     computed_column,
+    is_whole,
     type_of_annotation,
     type_of_value,
 )
@@ -85,6 +88,9 @@ def together(scope: Scope, nodes: Sequence[Node], name: str) -> tuple[list[str],
     common = known[0]
     for other in known[1:]:
         common = _wider(common, other)
+    decimals = any(isinstance(node, Value) and isinstance(node.value, Decimal) for node in nodes)
+    if decimals and common.column.type.kind == "numeric":
+        common = comparand(common)
     texts = [
         beside(scope, common, node, cast=True) if operand is None else operand.text
         for node, operand in zip(nodes, written, strict=True)
@@ -100,6 +106,8 @@ def _wider(left: Operand, right: Operand) -> Operand:
     if kinds[0] == "unknown":
         return right
     if all(kind in NUMBERS for kind in kinds) and NUMBERS.index(kinds[1]) > NUMBERS.index(kinds[0]):
+        return right
+    if kinds == ["numeric", "numeric"] and is_whole(left.column.type):
         return right
     return left
 
@@ -181,7 +189,10 @@ def _counterpart(
         raise other.refuse(f"is {other.column.type.sql}: no arithmetic on it")
     typed = retyped(other, TYPES[kind])
     convert = partial(_divisor, typed.model, typed.column) if divides else None
-    return typed.like(scope.value(typed, node, cast=True, convert=convert), typed.column)
+    text = scope.value(typed, node, cast=True, convert=convert)
+    if kind == "numeric" and type(node.value) is int:
+        typed = retyped(other, INTEGRAL)
+    return typed.like(text, typed.column)
 
 
 def _kind_beside(operator: str, value: object, other: Kind) -> Kind:
@@ -214,6 +225,9 @@ def _computed(operator: str, left: Operand, right: Operand) -> Operand:
         raise left.refuse(f"cannot be computed: {kinds[0]} {operator} {kinds[1]}")
     symbol = "||" if result == "text" else operator
     text = f"({left.text} {symbol} {right.text})"
+    if result == "numeric" and is_whole(left.column.type) and is_whole(right.column.type):
+        text = f"div({left.text}, {right.text})" if operator == "/" else text
+        return left.like(text, retyped(left, INTEGRAL).column)
     # A date and an interval give a timestamp without time zone.
     text = f"{text}::date" if result == "date" else text
     origin = left if left.column.type.kind == result else right
@@ -250,8 +264,10 @@ _MIXED: dict[tuple[str, Kind, Kind], Kind] = {
 
 def _cast(scope: Scope, node: Cast) -> Operand:
     found, _ = type_of_annotation(node.annotation)
-    source = scope.operand(node.operand)
     name = found.sql if found.numeric is not None else cast_name(scope.schema, found)
+    if isinstance(node.operand, Parameter) and node.operand.value is None:
+        return _made(scope, f"NULL::{name}", "cast", found)
+    source = scope.operand(node.operand)
     column = computed_column(source.column.name, found, nullable=source.nullable)
     return Operand(f"{source.text}::{name}", column, source.model, scope.schema)
 
@@ -272,12 +288,16 @@ def _case(scope: Scope, node: Case) -> Operand:
 
 def _variadic(scope: Scope, node: Variadic) -> Operand:
     texts, common = together(scope, node.parts, node.keyword)
-    column = computed_column(node.keyword, comparand(common).column.type)
+    whole = is_whole(common.column.type)
+    found = common.column.type if whole else comparand(common).column.type
+    column = computed_column(node.keyword, found)
     return common.like(f"{node.keyword}({', '.join(texts)})", column)
 
 
 def _call(scope: Scope, node: Call) -> Operand:
     scope.writer.reset_after()
+    for part in node.name:
+        checked_name(part)
     arguments = ", ".join([scope.operand(argument).text for argument in node.arguments])
     name = node.name[0]
     if len(node.name) > 1 or name not in _WORDS:

@@ -204,6 +204,8 @@ class Projecting:
             for source in sources
             if model_of(source) is not None and not isinstance(source, Combined | Derived)
         )
+        if not found:
+            raise QueryError("no model takes part: select(...) says what is asked for")
         return remade(Selection, msgspec.structs.replace(clauses, items=found))
 
 

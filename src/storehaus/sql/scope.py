@@ -1,17 +1,18 @@
 """What names mean in a statement, and how values get into it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
 from math import isnan
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from storehaus.errors import QueryError, ValidationError
 from storehaus.expr import Column, Condition
 from storehaus.expr.computation import OfDerived
 from storehaus.expr.expression import Computed
-from storehaus.expr.node import Name, Node, Subselect
+from storehaus.expr.node import FromJson, Name, Node, Subselect
 from storehaus.model.plan import plan_of
 from storehaus.model.records import ColumnInfo, TableInfo
 from storehaus.model.types import ColumnType
@@ -19,6 +20,7 @@ from storehaus.model.validation import wire_value
 from storehaus.query.sources import Alias, Derived, Source
 from storehaus.sql.binder import Binder, Convert, ValueNode, Writer
 from storehaus.sql.identifiers import cast_name, quote_identifier
+from storehaus.sql.json_values import from_json
 from storehaus.sql.types import NUMERIC
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Origin",
     "Output",
     "Scope",
+    "Stage",
     "comparand",
     "retyped",
     "to_wire",
@@ -37,6 +40,9 @@ __all__ = [
 _CAST_ALWAYS = frozenset({"cidr", "jsonb"})
 
 _SHOWN_CHARACTERS = 60
+
+Stage: TypeAlias = Literal["row", "group", "window"]
+"""What an expression can be about: a row only, also its group, also the rows of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +167,22 @@ class Scope:
         outer: The level around; None for the outermost.
         ctes: Common table expressions that are visible, with their columns by label.
         excluded: Whether `excluded(…)` means something.
+
+    Attributes:
+        stage: What an expression may be about where it is being written.
     """
 
-    __slots__ = ("ctes", "excluded", "grammar", "labels", "origins", "outer", "qualified", "writer")
+    __slots__ = (
+        "ctes",
+        "excluded",
+        "grammar",
+        "labels",
+        "origins",
+        "outer",
+        "qualified",
+        "stage",
+        "writer",
+    )
 
     def __init__(
         self,
@@ -183,6 +202,7 @@ class Scope:
         self.excluded = excluded
         self.origins: list[Origin] = []
         self.labels: Mapping[str, Operand] = {}
+        self.stage: Stage = "window"
 
     @property
     def info(self) -> TableInfo:
@@ -215,6 +235,15 @@ class Scope:
     def trial(self) -> "Scope":
         """Give a level in the place of this one whose values are thrown away."""
         return Scope(self.grammar, Binder(), outer=self.outer, ctes=self.ctes)
+
+    @contextmanager
+    def at(self, stage: Stage) -> Generator[None]:
+        """Write expressions that may be about this much."""
+        before, self.stage = self.stage, stage
+        try:
+            yield
+        finally:
+            self.stage = before
 
     def free_name(self, wanted: str) -> str:
         """Give a name that no relation has which is visible here."""
@@ -389,6 +418,8 @@ def to_wire(model: str, column: ColumnInfo, value: object) -> Any:
     Raises:
         QueryError: When the value does not fit the type.
     """
+    if isinstance(value, FromJson):
+        value = from_json(column.type, value.value)
     if type(value) is int and column.type.kind == "numeric":
         value = Decimal(value)  # exact, and what everybody writes: balance > 0
     try:

@@ -23,7 +23,7 @@ from storehaus.expr.expression import Computed
 from storehaus.expr.node import Name, Node, Subselect, Value
 from storehaus.query.clauses import Clauses, Lock
 from storehaus.query.query import Fluent
-from storehaus.query.sources import Alias, Combined, Cte, Entity
+from storehaus.query.sources import Alias, Combined, Cte, Entity, checked_name
 from storehaus.sql.aggregates import ordered
 from storehaus.sql.columns import column_list
 from storehaus.sql.identifiers import quote_identifier
@@ -131,16 +131,27 @@ class Select:
         sources = self._placed()
         conditions = self._clauses.conditions
         # One OR would take the conditions of soft delete into its last branch.
-        given = self.scope.condition(And(conditions)) if conditions else ""
+        with self.scope.at("row"):
+            given = self.scope.condition(And(conditions)) if conditions else ""
         return " AND ".join(filter(None, (given, *sources.visible)))
 
     def _is_gathered(self) -> bool:
-        """Whether its rows may be others, or fewer, than those of its sources."""
+        """Whether it can give another number of rows than its sources have."""
         clauses = self._clauses
-        if clauses.groups or clauses.having or clauses.distinct is not None:
-            return True
-        # An aggregate can stand anywhere in an expression.
-        return not all(isinstance(_inner(item), _PLAIN) for item in clauses.items or ())
+        # A function may give several rows or none, and an aggregate stand anywhere inside.
+        computed = clauses.items is not None and not all(map(_is_plain, clauses.items))
+        return bool(clauses.groups or clauses.having or computed) or clauses.distinct is not None
+
+    def _has_rows_of_tables(self) -> bool:
+        clauses = self._clauses
+        items = map(_inner, clauses.items or ())
+        return not (
+            clauses.groups
+            or clauses.having
+            or clauses.distinct is not None
+            or isinstance(clauses.source, Combined)
+            or any(isinstance(item, AggregateCall | WindowCall) for item in items)
+        )
 
     def _placed(self) -> Sources:
         if self._sources is None:
@@ -193,16 +204,20 @@ class Select:
             return ""
         if not keys:
             return "DISTINCT "
-        return f"DISTINCT ON ({', '.join([self._key(key, items) for key in keys])}) "
+        texts = [self._visible(key, self._key(key, items), items) for key in keys]
+        return f"DISTINCT ON ({', '.join(texts)}) "
 
     def _groups(self, items: "_Items") -> str:
         clauses = self._clauses
         text = ""
         if clauses.groups:
-            text = " GROUP BY " + ", ".join([self._group(key, items) for key in clauses.groups])
+            with self.scope.at("row"):
+                keys = [self._group(key, items) for key in clauses.groups]
+            text = f" GROUP BY {', '.join(keys)}"
         if clauses.having:
             self.scope.labels = items.by_label
-            text += f" HAVING {self.scope.condition(And(clauses.having))}"
+            with self.scope.at("group"):
+                text += f" HAVING {self.scope.condition(And(clauses.having))}"
             self.scope.labels = {}
         return text
 
@@ -219,7 +234,7 @@ class Select:
         place = items.places.get(key.name) if isinstance(key, Name) else items.same(key)
         if place is not None:
             return str(place)
-        return self._not_hidden(self.scope.operand(key).text, items)
+        return self.scope.operand(key).text
 
     def _order_by(self, items: "_Items") -> str:
         if not self._clauses.ordering:
@@ -232,14 +247,12 @@ class Select:
         if isinstance(inner, Name) and inner.name in items.places:
             return ordered(quote_identifier(inner.name), key)
         place = items.same(key.operand)
-        if place is not None:
-            return ordered(str(place), key)
-        return ordered(self._not_hidden(self.scope.operand(inner).text, items), key)
+        text = self.scope.operand(inner).text if place is None else str(place)
+        return ordered(self._visible(inner, text, items), key)
 
-    def _not_hidden(self, text: str, items: "_Items") -> str:
-        """Write the relation before a column whose name is the label of something else."""
-        # ORDER BY and DISTINCT ON take a name that stands alone for a label first.
-        if not items.hides(text):
+    def _visible(self, key: Node, text: str, items: "_Items") -> str:
+        """Write a column so that no label of the same name hides it, as one would in ORDER BY."""
+        if not items.hides(text) or not isinstance(_unwrapped(key), Column | OfDerived):
             return text
         return f"{quote_identifier(self.scope.origins[0].name)}.{text}"
 
@@ -249,6 +262,8 @@ class Select:
         )
 
     def _locks(self) -> str:
+        if self._clauses.locks and not self._has_rows_of_tables():
+            raise QueryError("a lock is on rows of tables: not on groups, distinct or united rows")
         return "".join([self._lock(lock) for lock in self._clauses.locks])
 
     def _lock(self, lock: Lock) -> str:
@@ -258,6 +273,12 @@ class Select:
             if found is None:
                 raise QueryError(f"{source.__name__} is none of the sources of the query")
             names.append(quote_identifier(found.name))
+        locked = [o for o in self.scope.origins if not names or quote_identifier(o.name) in names]
+        if any(origin.nullable for origin in locked):
+            raise QueryError(
+                "rows that an outer join can leave out cannot be locked: name the others,"
+                " for_update(Model)"
+            )
         of = f" OF {', '.join(names)}" if names else ""
         wait = "" if lock.wait == "wait" else f" {lock.wait.upper()}"
         return f" FOR {lock.strength.upper()}{of}{wait}"
@@ -302,6 +323,13 @@ class _Items:
         origin = scope.origins[0]
         if origin.info is None:
             return cls._projected(scope, origin)
+        if origin.nullable:
+            name = origin.info.model.__name__
+            raise QueryError(
+                f"a right or full join also gives rows without a {name}: say what you want by"
+                " models() or select(...)",
+                model=name,
+            )
         operand = Operand("", origin.info.columns[0], origin.info.model.__name__)
         output = Output("", operand, origin.info, nullable=origin.nullable)
         columns = {
@@ -376,7 +404,11 @@ def _columns(scope: Scope, origin: Origin) -> str:
 
 def _labels(nodes: Sequence[Node]) -> list[str]:
     """Name the items: by their labels, else by what they are, each name once."""
-    given = [inner.label for node in nodes if isinstance(inner := _unwrapped(node), Labelled)]
+    given = [
+        checked_name(inner.label)
+        for node in nodes
+        if isinstance(inner := _unwrapped(node), Labelled)
+    ]
     if len(set(given)) < len(given):
         raise QueryError("two items of a projection have the same label")
     taken = set(given)
@@ -411,7 +443,8 @@ def _natural_name(node: Node) -> str | None:  # noqa: PLR0911 - one per kind
         case Entity():
             return _source_name(node.source)
         case JsonItem():
-            return str(node.path.value[-1]) or None
+            # Not after the path: that is a value, and queries of one shape share their text.
+            return _natural_name(_unwrapped(node.document))
         case JsonScalar():
             return _natural_name(node.item)
         case _:
@@ -433,13 +466,14 @@ def _inner(node: Node) -> Node:
     return _inner(inner.operand) if isinstance(inner, Labelled) else inner
 
 
-# What has a value of its own for each row of the sources.
-_PLAIN = (Column, Name, OfDerived, Entity)
+def _is_plain(node: Node) -> bool:
+    return isinstance(_inner(node), Column | Name | OfDerived | Entity)
 
 
 def _is_bare(clauses: Clauses) -> bool:
     """Whether there is nothing but a source."""
-    plain = Clauses(source=clauses.source, ctes=clauses.ctes, visibility=clauses.visibility)
+    visibility = "active" if clauses.visibility == "deleted" else clauses.visibility
+    plain = Clauses(source=clauses.source, ctes=clauses.ctes, visibility=visibility)
     return all(
         getattr(clauses, name) is getattr(plain, name)
         for name in Clauses.__struct_fields__

@@ -79,7 +79,7 @@ def _itself(part: Any, values: Collector) -> Hashable:
 
 
 def _value(node: Value, values: Collector) -> Hashable:
-    kind: Any = type(node.value)
+    kind: Any = type(node.value)  # pyright: ignore[reportUnknownVariableType]  # any type
     return (_kind(node.value) if kind is list else kind, values.place(node))
 
 
@@ -88,12 +88,12 @@ def _values(node: Values, values: Collector) -> Hashable:
 
 
 def _kind(value: list[Any]) -> Hashable:
-    first: Any = type(value[0]) if value else None
+    first: Any = type(value[0]) if value else None  # pyright: ignore[reportUnknownVariableType]  # any type
     return (list, first)
 
 
 def _parameter(node: Parameter, values: Collector) -> Hashable:
-    kind: Any = type(node.value)
+    kind: Any = type(node.value)  # pyright: ignore[reportUnknownVariableType]  # any type
     if kind is int:
         kind = "small" if -_SMALL <= node.value < _SMALL else "big"
     elif kind is list:

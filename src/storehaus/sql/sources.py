@@ -18,7 +18,7 @@ from storehaus.query.clauses import Clauses, Visibility
 from storehaus.query.sources import Alias, Combined, Derived, Join, Source
 from storehaus.sql.columns import column_list
 from storehaus.sql.identifiers import quote_identifier, table_name
-from storehaus.sql.scope import Body, Operand, Origin, Scope
+from storehaus.sql.scope import Body, Operand, Origin, Output, Scope
 
 __all__ = ["Sources", "combined_sql"]
 
@@ -74,8 +74,9 @@ class Sources:
         if join.on is None:
             self.visible += visible
             return
-        # Within AND, an OR stands in parentheses.
-        condition = self._scope.condition(And((join.on,)))
+        with self._scope.at("row"):
+            # Within AND, an OR stands in parentheses.
+            condition = self._scope.condition(And((join.on,)))
         self.text += f" ON {' AND '.join([condition, *visible])}"
 
     def _mark_nullable(self) -> None:
@@ -151,7 +152,9 @@ class Sources:
         origin = Origin(source, self._scope.free_name(name), info, {})
         if cte is None:
             return origin, self._table(info)
-        self._check_cte(cte)
+        columns = self._check_cte(cte)
+        if any(column.name not in columns for column in info.columns):
+            raise QueryError(f"with_() defines {cte!r:.60} without the fields of {source.__name__}")
         return origin, quote_identifier(cte)
 
     def _table(self, info: TableInfo) -> str:
@@ -194,14 +197,17 @@ def combined_sql(scope: Scope, source: Combined) -> tuple[str, Body]:
         QueryError: When the two give different columns.
     """
     left, right = scope.subselect(source.left), scope.subselect(source.right)
-    kinds = [
-        [(output.entity, _same(output.operand.column.type)) for output in body.outputs]
-        for body in (left, right)
-    ]
-    if kinds[0] != kinds[1]:
+    if list(map(_kind, left.outputs)) != list(map(_kind, right.outputs)):
         raise QueryError(f"both sides of {source.operator} give columns of the same types")
+    pairs = zip(left.outputs, right.outputs, strict=True)
+    outputs = tuple(replace(a, nullable=a.nullable or b.nullable) for a, b in pairs)
     every = " ALL" if source.every else ""
-    return f"({left.text}) {source.operator.upper()}{every} ({right.text})", left
+    text = f"({left.text}) {source.operator.upper()}{every} ({right.text})"
+    return text, replace(left, outputs=outputs)
+
+
+def _kind(output: Output) -> tuple[TableInfo | None, object]:
+    return output.entity, _same(output.operand.column.type)
 
 
 def _same(column_type: ColumnType | None) -> object:

@@ -31,6 +31,7 @@ __all__ = [
     "UNKNOWN",
     "comparable",
     "computed_column",
+    "is_whole",
     "type_of_annotation",
     "type_of_value",
 ]
@@ -74,6 +75,13 @@ def comparable(left: ColumnType, right: ColumnType) -> bool:
     if left.kind in networks and right.kind in networks:
         return True
     return left.kind == right.kind and cast_name(None, left) == cast_name(None, right)
+
+
+def is_whole(column_type: ColumnType) -> bool:
+    """Whether values are ints in Python: integers, and sums of them."""
+    return column_type.kind == "integer" or (
+        column_type.kind == "numeric" and column_type.python is int
+    )
 
 
 def type_of_value(value: object) -> ColumnType:

@@ -75,6 +75,8 @@ class StatementBatch(Batch):
     async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
         """Send them."""
         statement = self.statement(low, high)
+        if statement.resets:
+            connection.mark_dirty()
         return await connection.fetch(statement.text, statement.params)
 
 
@@ -84,7 +86,7 @@ def always(statement: Statement) -> Callable[[int, int], Statement]:
 
 
 def over_arrays(
-    text: str, columns: Sequence[Sequence[Any]], *rest: Any
+    text: str, columns: Sequence[Sequence[Any]], *rest: Any, resets: bool = False
 ) -> Callable[[int, int], Statement]:
     """Make the `statement` of a batch.
 
@@ -92,10 +94,11 @@ def over_arrays(
         text: SQL whose first parameters are one array per column.
         columns: Values in wire form, column by column.
         *rest: Further parameters, the same for any part of the batch.
+        resets: As of `Statement`.
     """
 
     def statement(low: int, high: int) -> Statement:
-        return Statement(text, (*(values[low:high] for values in columns), *rest))
+        return Statement(text, (*(values[low:high] for values in columns), *rest), resets)
 
     return statement
 

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from storehaus.model import Model, TableInfo
-from storehaus.query import Query, UpdateSet
+from storehaus.query import UpdateSet
+from storehaus.query.query import Fluent
 
 if TYPE_CHECKING:
     from storehaus.expr import Column
@@ -37,7 +38,7 @@ class Change(Generic[M]):
         models: Rows as given, for create, upsert and update; None for writes without models.
         ids: Primary keys, for writes by id; None for all others.
         changes: New values by field, for patch and update_where; None for all others.
-        query: Which rows, for writes by query; None for all others.
+        query: Which rows, for writes by query; the projection of create_from; None for the rest.
         tags: Tags to store; None keeps those of existing rows.
         purge: Whether rows of a soft-deleting model are deleted for good.
     """
@@ -47,7 +48,7 @@ class Change(Generic[M]):
     models: list[M] | None = None
     ids: list[Any] | None = None
     changes: Changes | None = None
-    query: Query[Any] | None = None
+    query: Fluent[Any] | None = None
     tags: Sequence[str] | None = None
     purge: bool = False
 

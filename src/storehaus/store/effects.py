@@ -112,16 +112,20 @@ class Keeper:
             return [], None
         task = self._start(_run(effects))
         cancelled = await _wait(task, None)
-        if task.done():
-            return task.result(), cancelled
-        task.add_done_callback(_report_all)
-        return [], cancelled
+        if not task.done():
+            task.add_done_callback(_report_all)
+            return [], cancelled
+        if task.cancelled():
+            return [StorehausError("effects were cut off: the haus was closed")], cancelled
+        return task.result(), cancelled
 
     async def close(self, *, grace_seconds: float) -> None:
         """Wait for what still runs; cancel what takes longer."""
-        if not self._tasks:
+        # One of them may be the caller: an effect that closes the haus.
+        tasks = {task for task in self._tasks if task is not asyncio.current_task()}
+        if not tasks:
             return
-        _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
+        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
         for task in late:
             task.cancel()
 

@@ -1,16 +1,18 @@
 """`GenericStore`: the verbs of one table. This file lists them; its siblings do the work."""
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin, overload
 
 from msgspec import UNSET, UnsetType
 
 from storehaus.errors import QueryError
-from storehaus.expr import Column
+from storehaus.expr import Column, Condition
 from storehaus.model import Model
 from storehaus.query import UpdateSet
+from storehaus.sql import Selection
 from storehaus.store.change import Change, Changes, Operation, Upserted
 from storehaus.store.create import Create
+from storehaus.store.create_from import CreateFrom
 from storehaus.store.database import Database
 from storehaus.store.delete import Delete, DeleteMany, DeleteWhere
 from storehaus.store.load import load
@@ -19,7 +21,7 @@ from storehaus.store.read import QueryLike, Reads
 from storehaus.store.table import Table
 from storehaus.store.update import Patch, Restore, UpdateWhere
 from storehaus.store.update_models import UpdateModels
-from storehaus.store.upsert import Upsert, conflict, upsert
+from storehaus.store.upsert import Updates, Upsert, conflict, upsert
 
 __all__ = ["GenericStore"]
 
@@ -127,6 +129,34 @@ class GenericStore(Reads[M]):
         """
         hooks = self._hooks(self._change(Operation.CREATE))
         return await load(self._database, self._table, rows, tags=tags, hooks=hooks)
+
+    async def create_from(
+        self, query: Selection[Any], *, tags: Tags = None, skip_conflicts: bool = False
+    ) -> list[M]:
+        """Store what a query gives, by one INSERT … SELECT; give the rows as stored.
+
+            await archive.create_from(
+                QueryBuilder(Order).filter(Order.closed == True).select(Order.id, Order.total)
+            )
+
+        Each value is stored in the field of its label. Values are checked by the database, not
+        here; what Python makes (`default_factory`) must be selected.
+
+        Args:
+            query: A projection over any models.
+            tags: Tags of all rows.
+            skip_conflicts: Pass over rows that collide with others, instead of storing none.
+
+        Raises:
+            QueryError: When a label is no field that is given on create, a type does not fit, or a
+                field has no value.
+        """
+        if not isinstance(query, Selection):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+            raise QueryError("a projection is needed: QueryBuilder(...).select(...)")
+        change = self._change(Operation.CREATE, query=query, tags=tags)
+        work = CreateFrom(self._table, change, skip_conflicts=skip_conflicts)
+        outcome = await write(self._database, work, self._hooks(change))
+        return self._rows(outcome.models)
 
     # Update
 
@@ -248,49 +278,100 @@ class GenericStore(Reads[M]):
 
     # Upsert
 
+    @overload
     async def upsert(
-        self, model: M, *, on: Fields = None, update: Fields = None, tags: Tags = None
-    ) -> Upserted[M]:
+        self, model: M, *, on: Fields = None, update: Updates = None, tags: Tags = None
+    ) -> Upserted[M]: ...
+    @overload
+    async def upsert(
+        self,
+        model: M,
+        *,
+        where: Condition,
+        on: Fields = None,
+        update: Updates = None,
+        tags: Tags = None,
+    ) -> Upserted[M] | None: ...
+    async def upsert(
+        self,
+        model: M,
+        *,
+        on: Fields = None,
+        update: Updates = None,
+        where: Condition | None = None,
+        tags: Tags = None,
+    ) -> Upserted[M] | None:
         """Insert a row or update the one that is there, in one atomic statement.
+
+            await prices.upsert(price, where=excluded(Price.seen_at) > Price.seen_at)
+            await hits.upsert(hit, update={Hit.count: Hit.count + excluded(Hit.count)})
 
         A soft-deleted row with the same primary key is revived.
 
         Args:
             model: The row.
             on: Fields that make a row the same: the primary key (None) or those of a unique index.
-            update: Fields that an existing row takes; None is all that may be created and updated
-                but `on`. Fields that the database makes keep their values where they are left out.
+            update: Fields that an existing row takes, or new values and expressions by field, in
+                which `excluded(field)` is the value of `model`; None is all that may be created and
+                updated but `on`. Fields that the database makes keep their values where they are
+                left out.
+            where: What an existing row must fulfil to be updated; None updates it always.
             tags: Tags; None keeps those of an existing row.
+
+        Returns:
+            The row as stored; None when there is one that does not fulfil `where`.
         """
-        chosen = conflict(self.table_info, on, update)
+        chosen = conflict(self.table_info, on, update, where)
         change = self._change(Operation.CREATE, models=[model], tags=tags)
         work = Upsert(self._table, change, chosen, numbered=False)
         outcome = await upsert(self._database, work, self._hooks(change))
+        if where is not None and not outcome.models:
+            return None
         inserted = outcome.inserted or (False,)
         return Upserted(self._first(outcome.models), inserted[0])
 
+    @overload
     async def upsert_many(
         self,
         models: Iterable[M],
         *,
         on: Fields = None,
-        update: Fields = None,
+        update: Updates = None,
         tags: Tags = None,
-    ) -> list[Upserted[M]]:
-        """Upsert many rows; give them as stored, in the order given.
+    ) -> list[Upserted[M]]: ...
+    @overload
+    async def upsert_many(
+        self,
+        models: Iterable[M],
+        *,
+        where: Condition,
+        on: Fields = None,
+        update: Updates = None,
+        tags: Tags = None,
+    ) -> list[Upserted[M] | None]: ...
+    async def upsert_many(
+        self,
+        models: Iterable[M],
+        *,
+        on: Fields = None,
+        update: Updates = None,
+        where: Condition | None = None,
+        tags: Tags = None,
+    ) -> list[Any]:
+        """Upsert many rows; give them as stored, in the order given, None for those left alone.
 
         Raises:
             ValidationError: When two of them are the same row.
         """
         given = list(models)
-        chosen = conflict(self.table_info, on, update)
+        chosen = conflict(self.table_info, on, update, where)
         if not given:
             return []
         change = self._change(Operation.CREATE, models=given, tags=tags)
         work = Upsert(self._table, change, chosen)
         outcome = await upsert(self._database, work, self._hooks(change))
-        pairs = zip(self._rows(outcome.models), outcome.inserted or (), strict=True)
-        return [Upserted(model, inserted) for model, inserted in pairs]
+        written = iter(zip(outcome.models or (), outcome.inserted or (), strict=True))
+        return [None if row is None else Upserted(*next(written)) for row in work.placed]
 
     # Delete and restore
 

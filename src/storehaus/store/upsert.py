@@ -1,17 +1,18 @@
 """upsert and upsert_many."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
 from storehaus.errors import DatabaseError, QueryError, ValidationError
-from storehaus.expr import Column
+from storehaus.expr import Column, Condition
+from storehaus.expr.operands import checked_condition
 from storehaus.model import ColumnInfo, Model, TableInfo
 from storehaus.model.records import IndexInfo
 from storehaus.sql.grammar import render_literal_condition
 from storehaus.sql.identifiers import quote_identifier
-from storehaus.sql.insert import Conflict, upsert_many, upsert_one
+from storehaus.sql.insert import Conflict, computed_upsert, upsert_many, upsert_one
 from storehaus.sql.statement import Statement
 from storehaus.store.batch import StatementBatch, always, over_arrays
 from storehaus.store.change import Change, Outcome
@@ -24,7 +25,7 @@ from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
 from storehaus.store.tags import checked_tags
 
-__all__ = ["Upsert", "conflict", "upsert"]
+__all__ = ["Updates", "Upsert", "conflict", "upsert"]
 
 M = TypeVar("M", bound=Model)
 
@@ -32,6 +33,7 @@ M = TypeVar("M", bound=Model)
 _TWICE = "21000"
 
 FieldNames = Sequence[Column[Any] | str] | None
+Updates = FieldNames | Mapping[Any, Any]
 
 
 class Upsert(Generic[M]):
@@ -44,7 +46,7 @@ class Upsert(Generic[M]):
         numbered: Whether errors name the row's place, as they do in a batch.
     """
 
-    __slots__ = ("_batches", "_conflict", "_numbered", "_table", "change")
+    __slots__ = ("_batches", "_conflict", "_numbered", "_sent", "_table", "change", "placed")
 
     def __init__(
         self, table: Table[M], change: Change[M], conflict: Conflict, *, numbered: bool = True
@@ -54,6 +56,9 @@ class Upsert(Generic[M]):
         self._conflict = conflict
         self._numbered = numbered
         self._batches: Sequence[StatementBatch] = ()
+        self._sent: Sequence[tuple[Any, ...]] = ()
+        self.placed: Sequence[M | None] = ()
+        """The rows as stored, in the order given; None for those that were left alone."""
 
     def compile(self) -> Sequence[StatementBatch]:
         """Check the models; two for the same row are refused."""
@@ -70,28 +75,48 @@ class Upsert(Generic[M]):
         if not self._conflict.conditional:
             refuse_duplicates(self._table, self._conflict.target, keys)
         self._batches = batches
+        self._sent = keys
         return batches
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
-        """Put the rows back into the order given."""
+        """Put the rows back into the order given; None stands for those that were left alone."""
         del fetch
         count = len(self.change.models or ())
         models: list[Any] = [None] * count
         inserted = [False] * count
         for batch, rows in zip(self._batches, results, strict=True):
-            if len(rows) != batch.size:
-                raise DatabaseError(
-                    f"{self._table.info.name}: {batch.size - len(rows)} of {batch.size} rows were"
-                    " not written, which a trigger or rule of the table must have decided"
-                )
+            places = self._places(batch, rows)
             built = self._table.reader.models([tuple(row)[:-1] for row in rows])
-            for index, model, row in zip(batch.indexes or (0,), built, rows, strict=True):
+            for index, model, row in zip(places, built, rows, strict=True):
                 models[index], inserted[index] = model, row[-1]
         if self._conflict.conditional and len(self._batches) > 1:
             # Equal rows in two statements are updated one after the other, without complaint.
-            ids = [(self._table.key.of_model(model),) for model in models]
+            found = [model for model in models if model is not None]
+            ids = [(self._table.key.of_model(model),) for model in found]
             refuse_duplicates(self._table, self._conflict.target, ids)
-        return Outcome(change=self.change, models=models, count=count, inserted=inserted)
+        self.placed = models
+        written = [(model, new) for model, new in zip(models, inserted, strict=True) if model]
+        return Outcome(
+            change=self.change,
+            models=[model for model, _ in written],
+            count=len(written),
+            inserted=[new for _, new in written],
+        )
+
+    def _places(self, batch: StatementBatch, rows: Sequence[Row]) -> Sequence[int]:
+        """Find out which of the rows given came back."""
+        places = batch.indexes or (0,)
+        if len(rows) == batch.size:
+            return places
+        if self._conflict.where is None:
+            raise DatabaseError(
+                f"{self._table.info.name}: {batch.size - len(rows)} of {batch.size} rows were"
+                " not written, which a trigger or rule of the table must have decided"
+            )
+        # Rows that the condition left alone do not come back: the others are known by their keys.
+        positions = [column.position for column in self._conflict.target]
+        known = {self._sent[place]: place for place in places}
+        return [known[tuple(row[position] for position in positions)] for row in rows]
 
     def _columns(
         self, models: Sequence[M], shape: Shape, indexes: Sequence[int]
@@ -125,8 +150,7 @@ class Upsert(Generic[M]):
     ) -> list[StatementBatch]:
         table = self._table
         if len(models) == 1:
-            text = table.text(upsert_one, shape, conflict=self._conflict)
-            single = Statement(text, (*(values[0] for values in columns), tags))
+            single = self._statement(shape, [values[0] for values in columns], tags, many=False)
             return [
                 StatementBatch(
                     info=table.info,
@@ -135,21 +159,38 @@ class Upsert(Generic[M]):
                     statement=always(single),
                 )
             ]
-        text = table.text(upsert_many, shape, conflict=self._conflict)
         # Rows are locked in the order they are sent: in that of their keys, no two batches wait
         # for each other in a circle.
         order = in_lock_order(self._keys(shape, columns, indexes))
         parameters = [[values[i] for i in order] for values in as_parameters(shape, columns)]
         places = [indexes[i] for i in order]
+        whole = self._statement(shape, (), tags, many=True)
         return [
             StatementBatch(
                 info=table.info,
                 indexes=places[low:high],
                 values=partial(field_values, models, places[low:high]),
-                statement=over_arrays(text, [values[low:high] for values in parameters], tags),
+                statement=over_arrays(
+                    whole.text,
+                    [values[low:high] for values in parameters],
+                    *whole.params,
+                    resets=whole.resets,
+                ),
             )
             for low, high in table.chunks(parameters, len(indexes))
         ]
+
+    def _statement(
+        self, shape: Shape, values: Sequence[Any], tags: list[str] | None, *, many: bool
+    ) -> Statement:
+        """Write the statement, with what follows the arrays where there are many rows."""
+        conflict = self._conflict
+        if not conflict.computed:
+            write_text = upsert_many if many else upsert_one
+            text = self._table.text(write_text, shape, conflict=conflict)
+            return Statement(text, (*values, tags))
+        text, more, resets = computed_upsert(self._table.info, shape, conflict, many=many)
+        return Statement(text, (*values, tags, *more), resets)
 
 
 async def upsert(database: Database, work: Upsert[M], hooks: Sequence[Hook] = ()) -> Outcome[M]:
@@ -167,38 +208,57 @@ async def upsert(database: Database, work: Upsert[M], hooks: Sequence[Hook] = ()
     raise ValidationError(f"{model}: {TWICE}", model=model, rule=TWICE)
 
 
-def conflict(info: TableInfo, on: FieldNames, update: FieldNames) -> Conflict:
+def conflict(
+    info: TableInfo, on: FieldNames, update: Updates, where: Condition | None = None
+) -> Conflict:
     """Find out what makes a row the same, and what is updated then.
 
     Args:
         info: The model.
         on: Fields of the primary key or of a unique index; None is the primary key.
-        update: Fields that take the new values; None is all that may be created and updated
-            but `on`.
+        update: Fields that take the new values, or new values and expressions by field; None is all
+            that may be created and updated but `on`.
+        where: What an existing row must fulfil to be updated; None updates it always.
 
     Raises:
-        QueryError: When no primary key or unique index covers exactly `on`, or a field in `update`
-            may not be updated.
+        QueryError: When no primary key or unique index covers exactly `on`, a field in `update`
+            may not be updated, or `where` is no condition.
     """
     target = info.primary_key if on is None else _columns(info, on)
     if not target:
         raise _refused(info, "say by on=(...) which fields make a row the same")
     index = _index(info, target)
+    condition = None if where is None else checked_condition(where)
+    conditional = index is not None and index.where is not None
+    if conditional and condition is not None:
+        raise _refused(info, "where= needs an index over all rows, to tell which were left alone")
+    changes: tuple[tuple[ColumnInfo, Any], ...] = ()
+    if isinstance(update, Mapping):
+        changes = tuple(zip(_columns(info, tuple(update)), update.values(), strict=True))
+        taken: tuple[ColumnInfo, ...] = ()
+    else:
+        taken = _taken(info, target, update)
+    for column in (*taken, *(column for column, _ in changes)):
+        if not column.updatable:
+            raise _refused(info, f"{column.name} may not be updated", column.name)
+    return Conflict(target, _predicate(info, index), taken, conditional, changes, condition)
+
+
+def _taken(
+    info: TableInfo, target: tuple[ColumnInfo, ...], update: FieldNames
+) -> tuple[ColumnInfo, ...]:
+    """Find the fields that an existing row takes over."""
     if update is None:
-        changed = tuple(
+        return tuple(
             column
             for column in info.columns
             if column.insertable and column.updatable and column not in target
         )
-    else:
-        changed = _columns(info, update)
-    for column in changed:
-        if not column.updatable:
-            raise _refused(info, f"{column.name} may not be updated", column.name)
-        if not column.insertable:
+    found = _columns(info, update)
+    for column in found:
+        if column.updatable and not column.insertable:
             raise _refused(info, f"{column.name} is not given on create", column.name)
-    conditional = index is not None and index.where is not None
-    return Conflict(target, _predicate(info, index), changed, conditional)
+    return found
 
 
 def _columns(info: TableInfo, fields: Sequence[Column[Any] | str]) -> tuple[ColumnInfo, ...]:
