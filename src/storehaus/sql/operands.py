@@ -231,7 +231,8 @@ def _computed(operator: str, left: Operand, right: Operand) -> Operand:
     # A date and an interval give a timestamp without time zone.
     text = f"{text}::date" if result == "date" else text
     origin = left if left.column.type.kind == result else right
-    return origin.like(text, retyped(origin, TYPES[result]).column)
+    nullable = left.nullable or right.nullable
+    return origin.like(text, retyped(origin, TYPES[result], nullable=nullable).column)
 
 
 def _result(operator: str, left: Kind, right: Kind) -> Kind | None:
@@ -267,7 +268,7 @@ def _cast(scope: Scope, node: Cast) -> Operand:
     if isinstance(node.operand, Parameter) and node.operand.value is None:
         return _made(scope, f"NULL::{name}", "cast", found)
     source = scope.operand(node.operand)
-    column = computed_column(source.column.name, found, nullable=source.column.nullable)
+    column = computed_column(source.column.name, found, nullable=source.nullable)
     return Operand(f"{source.text}::{name}", column, source.model, scope.schema)
 
 

@@ -447,12 +447,12 @@ def comparand(operand: Operand) -> Operand:
     return replace(operand, column=known)
 
 
-def retyped(operand: Operand, new: ColumnType) -> Operand:
+def retyped(operand: Operand, new: ColumnType, *, nullable: bool = False) -> Operand:
     """The same operand for messages, with another type."""
     column = operand.column
-    key = (retyped, new.kind, new.sql, new.python)
+    key = (retyped, new.kind, new.sql, new.python, nullable)
     known: ColumnInfo | None = column.derived.get(key)
     if known is None:
-        known = replace(column, type=new, nullable=False, derived={})
+        known = replace(column, type=new, nullable=nullable, derived={})
         column.derived[key] = known
     return replace(operand, column=known)
