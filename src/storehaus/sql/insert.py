@@ -94,6 +94,8 @@ def _upsert(info: TableInfo, insert: str, columns: Sequence[ColumnInfo], conflic
     changes.append(f'{_TAGS} = coalesce(${len(columns) + 1}::text[], "t".{_TAGS})')
     if info.soft_delete is not None:
         changes.append(f"{_name(info.soft_delete)} = true")
+    if info.deletion is not None:
+        changes.append(f"{_name(info.deletion)} = NULL")
     if info.version is not None:
         changes.append(f"{_name(info.version)} = {qualified(TABLE, info.version)} + 1")
     # A row version made by INSERT has never been locked or deleted: its xmax is 0.
