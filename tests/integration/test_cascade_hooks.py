@@ -1,5 +1,6 @@
 """Hooks and plug-ins of deletes that cascade."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -213,3 +214,22 @@ async def test_plugin_that_refuses_a_level_undoes_all(tables_url: str, witness: 
                 await folders.delete(1)
             assert await active_ids(folders) == {1, 2}
         assert watcher.outcomes == []
+
+
+async def test_cancelled_cascade_never_happened(haus: StoreHaus) -> None:
+    """Whoever is cancelled between two levels leaves all of them as they were."""
+    begun = asyncio.Event()
+
+    async def wait(_: Change[Shop]) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    haus.store(Shops).rule = wait
+    task = asyncio.create_task(haus.store(Region).delete(1))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await active_ids(haus.store(Region)) == {1, 2}
+    assert await active_ids(haus.store(Shelf)) == {100}
