@@ -47,21 +47,39 @@ _COMPARATORS = {
 
 def is_vacuous(condition: Condition) -> bool:
     """Whether a condition holds for every row by its shape, so that it filters nothing."""
+    return _verdict(condition) is True
+
+
+def _verdict(condition: Condition) -> bool | None:
+    """Say what a condition is for every row by its shape; None where that depends on the row.
+
+    A NULL, which some of these shapes leave out, does not matter here: nobody means it.
+    """
     if isinstance(condition, And):
-        return all(map(is_vacuous, condition.parts))
+        return _joint_verdict(condition.parts, deciding=False)
     if isinstance(condition, Or):
-        return any(map(is_vacuous, condition.parts))
+        return _joint_verdict(condition.parts, deciding=True)
     if isinstance(condition, Not):
-        return isinstance(condition.part, Or) and not condition.part.parts
+        verdict = _verdict(condition.part)
+        return None if verdict is None else not verdict
     if isinstance(condition, Membership):
-        return (
-            condition.negated
-            and isinstance(condition.values, Values)
-            and not condition.values.value
-        )
+        values = condition.values
+        return condition.negated if isinstance(values, Values) and not values.value else None
+    if isinstance(condition, Overlap):
+        return False if _is_one_of(condition.other, []) else None
     if isinstance(condition, Like):
-        return _is_one_of(condition.pattern, "%", "%%")
-    return isinstance(condition, Containment) and _is_one_of(condition.part, [], {})
+        return True if _is_one_of(condition.pattern, "%", "%%") else None
+    if isinstance(condition, Containment):
+        return True if _is_one_of(condition.part, [], {}) else None
+    return None
+
+
+def _joint_verdict(parts: tuple[Condition, ...], *, deciding: bool) -> bool | None:
+    """Join verdicts: one that decides is enough, otherwise all must agree."""
+    verdicts = {_verdict(part) for part in parts}
+    if deciding in verdicts:
+        return deciding
+    return None if None in verdicts else not deciding
 
 
 def _is_one_of(node: Node, *values: object) -> bool:
