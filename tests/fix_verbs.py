@@ -4,7 +4,7 @@ They stand beside those of `fix_haus.py`, in the same database.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -165,10 +165,10 @@ def city(number: int, **values: Any) -> City:
 
 
 @pytest.fixture(scope="session")
-def verbs_url(tables_url: str) -> Iterator[str]:
+def verbs_url(tables_url: str) -> str:
     """URL of the shared database, which has the tables of `VERBS` too."""
     asyncio.run(migrate({"dsn": tables_url}, VERBS))
-    yield tables_url
+    return tables_url
 
 
 @pytest.fixture

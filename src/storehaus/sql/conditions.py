@@ -55,23 +55,22 @@ def _verdict(condition: Condition) -> bool | None:
 
     A NULL, which some of these shapes leave out, does not matter here: nobody means it.
     """
-    if isinstance(condition, And):
-        return _joint_verdict(condition.parts, deciding=False)
-    if isinstance(condition, Or):
-        return _joint_verdict(condition.parts, deciding=True)
-    if isinstance(condition, Not):
+    verdict: bool | None = None
+    if isinstance(condition, And | Or):
+        verdict = _joint_verdict(condition.parts, deciding=isinstance(condition, Or))
+    elif isinstance(condition, Not):
         verdict = _verdict(condition.part)
-        return None if verdict is None else not verdict
-    if isinstance(condition, Membership):
-        values = condition.values
-        return condition.negated if isinstance(values, Values) and not values.value else None
-    if isinstance(condition, Overlap):
-        return False if _is_one_of(condition.other, []) else None
-    if isinstance(condition, Like):
-        return True if _is_one_of(condition.pattern, "%", "%%") else None
-    if isinstance(condition, Containment):
-        return True if _is_one_of(condition.part, [], {}) else None
-    return None
+        verdict = None if verdict is None else not verdict
+    elif isinstance(condition, Membership):
+        empty = isinstance(condition.values, Values) and not condition.values.value
+        verdict = condition.negated if empty else None
+    elif isinstance(condition, Overlap):
+        verdict = False if _is_one_of(condition.other, []) else None
+    elif isinstance(condition, Like):
+        verdict = True if _is_one_of(condition.pattern, "%", "%%") else None
+    elif isinstance(condition, Containment):
+        verdict = True if _is_one_of(condition.part, [], {}) else None
+    return verdict
 
 
 def _joint_verdict(parts: tuple[Condition, ...], *, deciding: bool) -> bool | None:
