@@ -200,7 +200,8 @@ class Posts(GenericStore[Post]):
         text = Post.title + " " + Post.body
         rating = text.match_rank(words, config="english").as_("rating")
         found = PUBLISHED.filter(text.matches(words, config="english"))
-        return await self.select(found.select(Post.title, rating).order_by(desc("rating")))
+        ranked = found.select(Post.title, rating).order_by(desc("rating"), Post.title)
+        return await self.select(ranked)
 
 
 class Comments(GenericStore[Comment]):
@@ -421,7 +422,7 @@ async def read(blog: Blog) -> None:
         seen += [post.id for post in page.items]
     print(f"  {len(seen)} posts by pages; the first ever is {page.items[-1].title!r}")
     assert len(set(seen)) == await blog.posts.count_where(PUBLISHED)
-    for title, rating in (await blog.posts.search("index or backup -query"))[:2]:
+    for title, rating in (await blog.posts.search("indexes or backups -queries"))[:2]:
         print(f"  search      {title}, {rating:.3f}")
 
 
@@ -447,7 +448,7 @@ async def thank(blog: Blog, ann: User, bob: User, cleo: User) -> None:
     outcomes = await asyncio.gather(*thanks, return_exceptions=True)
     refused = [answer(error) for error in outcomes if isinstance(error, Exception)]
     shares = {user.name: user.karma for user in await blog.users.list_all() if user.karma}
-    print(f"  cleo gives  4 four times; {len(refused)} of it: {refused[0]}")
+    print(f"  cleo gives  4 four times; {len(refused)} are refused: {refused[0]}")
     print(f"  now         {shares}")
     assert (len(refused), sum(shares.values())) == (2, 10), "10 were there, 8 moved"
 
