@@ -8,6 +8,7 @@ from storehaus.driver import Row
 from storehaus.errors import QueryError
 from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
+from storehaus.store.pipeline import Fetch
 
 __all__ = ["RowStream", "checked_batch"]
 
@@ -32,7 +33,7 @@ class RowStream(Generic[R]):
         statement: The query.
         build: Makes what is given of a batch of rows.
         batch: Rows fetched at a time.
-        complete: Adds to what was made of a batch; None adds nothing.
+        complete: Adds to what was made of a batch, on the same connection; None adds nothing.
     """
 
     __slots__ = ("_batch", "_build", "_complete", "_database", "_rows", "_statement")
@@ -43,7 +44,7 @@ class RowStream(Generic[R]):
         statement: Statement,
         build: Callable[[Sequence[Row]], Sequence[R]],
         batch: int,
-        complete: Callable[[Sequence[R]], Awaitable[None]] | None = None,
+        complete: Callable[[Sequence[R], Fetch], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
         self._statement = statement
@@ -77,6 +78,13 @@ class RowStream(Generic[R]):
     async def _read(self) -> AsyncGenerator[R]:
         statement = self._statement
         async with self._database.reading() as lent:
+            # Waiting for a second connection while holding one is how pools lock up.
+            async def fetch(statement: Statement) -> Sequence[Row]:
+                connection = await lent()
+                if statement.resets:
+                    connection.mark_dirty()
+                return await connection.fetch(statement.text, statement.params)
+
             connection = await lent()
             if statement.resets:
                 connection.mark_dirty()
@@ -86,7 +94,7 @@ class RowStream(Generic[R]):
                 rows = await cursor.fetch(self._batch)
                 built = self._build(rows)
                 if self._complete is not None:
-                    await self._complete(built)
+                    await self._complete(built, fetch)
                 for row in built:
                     yield row
                 if len(rows) < self._batch:
