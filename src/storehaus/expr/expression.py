@@ -404,6 +404,9 @@ class Expression(Node, Generic[T]):
     def __rtruediv__(self, other: object) -> Any:
         return _computed("/", operand(other), self)
 
+    def __neg__(self: "Integers | Floats | Decimals | Spans") -> "Expression[T]":
+        return _computed("*", self, Value(-1))
+
     @overload
     def __mod__(self: "Integers", other: "Given[int] | Expression[T]") -> "Expression[T]": ...
     @overload

@@ -15,6 +15,7 @@ from storehaus.sql.types import (
     BOOLEAN,
     FLOAT,
     INTEGRAL,
+    NO_ORDER,
     NUMERIC,
     TEXT,
     TYPES,
@@ -22,7 +23,7 @@ from storehaus.sql.types import (
     is_whole,
 )
 
-__all__ = ["AGGREGATES", "ordered", "ordering_sql"]
+__all__ = ["AGGREGATES", "ordered", "ordering_sql", "sortable"]
 
 _SUMS: Mapping[Kind, ColumnType] = {
     "integer": INTEGRAL,
@@ -55,8 +56,23 @@ _NEVER_NULL = frozenset(
 
 
 def ordering_sql(scope: Scope, key: Ordering) -> str:
-    """Write a sort key."""
-    return ordered(scope.operand(key.operand).text, key)
+    """Write a sort key.
+
+    Raises:
+        QueryError: When it has no useful order.
+    """
+    return ordered(sortable(scope.operand(key.operand)).text, key)
+
+
+def sortable(operand: Operand) -> Operand:
+    """Take what rows are sorted by.
+
+    Raises:
+        QueryError: When it has no useful order.
+    """
+    if operand.column.type.kind == "jsonb":
+        raise operand.refuse(NO_ORDER)
+    return operand
 
 
 def ordered(text: str, key: Ordering) -> str:

@@ -27,7 +27,7 @@ from storehaus.model.records import ColumnInfo
 from storehaus.model.types import ColumnType
 from storehaus.sql.operands import beside, search_sql, value_type
 from storehaus.sql.scope import Operand, Scope, comparand, retyped, to_wire
-from storehaus.sql.types import ANY_JSON, TEXT, UNKNOWN, comparable
+from storehaus.sql.types import ANY_JSON, NO_ORDER, TEXT, UNKNOWN, comparable
 
 __all__ = ["CONDITIONS", "is_vacuous"]
 
@@ -117,9 +117,7 @@ def _comparison(scope: Scope, condition: Comparison) -> str:
 
 def _refuse_order(left: Operand, asked: bool) -> None:
     if asked and left.column.type.kind == "jsonb":
-        raise left.refuse(
-            "is JSON, which has no useful order; say as_int(), as_float() or as_str()"
-        )
+        raise left.refuse(NO_ORDER)
 
 
 def _null_test(scope: Scope, condition: NullTest) -> str:

@@ -37,7 +37,7 @@ class Items:
         columns: Columns by label, as a query around this one names them.
         by_label: Expressions by label, as HAVING writes them.
         places: Places by label, from 1 on; only where rows are a projection.
-        nodes: Places by the identity of the expression.
+        nodes: Labels by the identity of the expression.
     """
 
     text: str
@@ -45,10 +45,10 @@ class Items:
     columns: Mapping[str, Operand]
     by_label: Mapping[str, Operand]
     places: Mapping[str, int]
-    nodes: Mapping[int, int]
+    nodes: Mapping[int, str]
 
-    def same(self, key: Node) -> int | None:
-        """Find an item that is computed and sorted or grouped by, so that it is written once."""
+    def label_of(self, key: Node) -> str | None:
+        """Find the label of an item that is computed, so that a key of it is not written again."""
         inner = unlabelled(key)
         plain = isinstance(inner, Column | Name)
         return None if plain else self.nodes.get(id(inner))
@@ -103,7 +103,7 @@ class Items:
         columns: dict[str, Operand] = {}
         by_label: dict[str, Operand] = {}
         places: dict[str, int] = {}
-        known: dict[int, int] = {}
+        known: dict[int, str] = {}
         place = 1
         for node, label in zip(nodes, labels, strict=True):
             inner = unlabelled(node)
@@ -122,7 +122,7 @@ class Items:
             columns[label] = replace(operand, text=name)
             by_label[label] = operand
             places[label] = place
-            known[id(inner)] = place  # pyright: ignore[reportUnknownArgumentType]  # any value
+            known[id(inner)] = label  # pyright: ignore[reportUnknownArgumentType]  # any value
             place += 1
         return cls(", ".join(texts), tuple(outputs), columns, by_label, places, known)
 

@@ -16,7 +16,7 @@ from storehaus.expr.node import Name, Node, Subselect, Value
 from storehaus.query.clauses import Clauses, Lock
 from storehaus.query.query import Fluent
 from storehaus.query.sources import Combined, Cte, Entity
-from storehaus.sql.aggregates import ordered
+from storehaus.sql.aggregates import ordered, sortable
 from storehaus.sql.identifiers import quote_identifier
 from storehaus.sql.items import Items, unlabelled, unwrapped
 from storehaus.sql.scope import Body, Operand, Scope
@@ -223,10 +223,9 @@ class Select:
 
     def _key(self, key: Node, items: "Items") -> str:
         # By its place, a label stands for its expression also where a column has the same name.
-        place = items.places.get(key.name) if isinstance(key, Name) else items.same(key)
-        if place is not None:
-            return str(place)
-        return self.scope.operand(key).text
+        label = key.name if isinstance(key, Name) else items.label_of(key)
+        place = None if label is None else items.places.get(label)
+        return self.scope.operand(key).text if place is None else str(place)
 
     def _order_by(self, items: "Items") -> str:
         if not self._clauses.ordering:
@@ -236,11 +235,13 @@ class Select:
 
     def _sort_key(self, key: Ordering, items: "Items") -> str:
         inner = unlabelled(key.operand)
-        if isinstance(inner, Name) and inner.name in items.places:
-            return ordered(quote_identifier(inner.name), key)
-        place = items.same(key.operand)
-        text = self.scope.operand(inner).text if place is None else str(place)
-        return ordered(self._visible(inner, text, items), key)
+        label = inner.name if isinstance(inner, Name) else items.label_of(inner)
+        if label is None or label not in items.places:
+            text = sortable(self.scope.operand(inner)).text
+            return ordered(self._visible(inner, text, items), key)
+        sortable(items.columns[label])
+        named = isinstance(inner, Name)
+        return ordered(quote_identifier(label) if named else str(items.places[label]), key)
 
     def _visible(self, key: Node, text: str, items: "Items") -> str:
         """Write a column so that no label of the same name hides it, as one would in ORDER BY."""

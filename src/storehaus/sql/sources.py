@@ -53,6 +53,11 @@ class Sources:
         source = clauses.source
         if source is None:
             raise QueryError("only a query that names its model can be written as SQL")
+        if isinstance(source, Combined) and clauses.visibility != "active":
+            raise QueryError(
+                "what a query gives was seen by that query: say only_deleted() in it, or"
+                " with_deleted()"
+            )
         first = self._place(source, clauses.visibility)
         self._check_seen()
         self.text = first[0]

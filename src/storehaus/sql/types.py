@@ -23,6 +23,7 @@ __all__ = [
     "BOOLEAN",
     "FLOAT",
     "INTEGRAL",
+    "NO_ORDER",
     "NUMBERS",
     "NUMERIC",
     "TEXT",
@@ -47,6 +48,8 @@ INTEGRAL = ColumnType(kind="numeric", sql="numeric", python=int)
 ANY_JSON = ColumnType(kind="jsonb", sql="jsonb", python=Any)
 UNKNOWN = ColumnType(kind="unknown", sql="unknown", python=Any)
 """What a function gives of which nothing is known."""
+
+NO_ORDER = "is JSON, which has no useful order; say as_int(), as_float() or as_str()"
 
 _SMALL_INTEGER = column_type(Annotated[int, Integer])
 _SMALL = 1 << 31

@@ -90,7 +90,9 @@ class Reads(Generic[M]):
 
     async def find_one(self, *query: QueryLike[M]) -> M | None:
         """Give the first row that a query finds, None when there is none."""
-        found = await self._find(self._query(query).limit(1))
+        asked = self._query(query)
+        limit = asked.clauses.limit
+        found = await self._find(asked if limit and limit.value < 1 else asked.limit(1))
         return found[0] if found else None
 
     @overload
