@@ -248,6 +248,12 @@ def as_query(info: TableInfo, *parts: Condition | Fluent[Any]) -> QueryBuilder[A
             f" not about {info.model.__name__}",
             model=info.model.__name__,
         )
+    if any(join.how in {"right", "full"} for join in clauses.joins):
+        raise QueryError(
+            f"a right or full join gives rows without {info.model.__name__} too: use"
+            " store.select(query.models()) or query.select(…)",
+            model=info.model.__name__,
+        )
     query: QueryBuilder[Any] = remade(QueryBuilder, clauses)
     conditions: Iterable[Any] = [part for part in parts if not isinstance(part, Fluent)]
     return query.filter(*conditions) if conditions else query
