@@ -131,7 +131,11 @@ class Expression(Node, Generic[T]):
     def __ge__(self, other: object) -> Condition:
         return _compare("ge", self, other)
 
-    def in_(self, values: "Members[T]") -> Condition:
+    @overload
+    def in_(self: "Expression[S | None]", values: "Subselect[Row[S]]") -> Condition: ...
+    @overload
+    def in_(self, values: "Members[T]") -> Condition: ...
+    def in_(self, values: Any) -> Condition:
         """Among the values, or what a query gives; without values nothing is found.
 
         Args:
@@ -139,7 +143,11 @@ class Expression(Node, Generic[T]):
         """
         return Membership(self, listed(values))
 
-    def not_in(self, values: "Members[T]") -> Condition:
+    @overload
+    def not_in(self: "Expression[S | None]", values: "Subselect[Row[S]]") -> Condition: ...
+    @overload
+    def not_in(self, values: "Members[T]") -> Condition: ...
+    def not_in(self, values: Any) -> Condition:
         """Not among the values; rows that are NULL are found only when there are no values.
 
         Where a query gives a NULL among others nothing is found, as in SQL.

@@ -107,12 +107,33 @@ def cast(expression: object, to: Any) -> Expression[Any]:
     return Computed(Cast(argument(expression), to))
 
 
+# Expressions alone come first: in a union with T mypy finds no T for them.
 @overload
 def case(
-    *branches: tuple[Condition, T | Expression[T]], else_: T | Expression[T]
+    first: tuple[Condition, Expression[T]],
+    /,
+    *rest: tuple[Condition, Expression[T]],
+    else_: Expression[T],
 ) -> Expression[T]: ...
 @overload
-def case(*branches: tuple[Condition, T | Expression[T]]) -> Expression[T | None]: ...
+def case(
+    first: tuple[Condition, Expression[T]], /, *rest: tuple[Condition, Expression[T]], else_: T
+) -> Expression[T]: ...
+@overload
+def case(
+    first: tuple[Condition, Expression[T]], /, *rest: tuple[Condition, Expression[T]]
+) -> Expression[T | None]: ...
+@overload
+def case(
+    first: tuple[Condition, T | Expression[T]],
+    /,
+    *rest: tuple[Condition, T | Expression[T]],
+    else_: T | Expression[T],
+) -> Expression[T]: ...
+@overload
+def case(
+    first: tuple[Condition, T | Expression[T]], /, *rest: tuple[Condition, T | Expression[T]]
+) -> Expression[T | None]: ...
 def case(*branches: tuple[Condition, Any], else_: Any = None) -> Expression[Any]:
     """The value of the first branch whose condition holds.
 
@@ -168,7 +189,11 @@ def exists_(query: Subselect[Any]) -> Condition:
     return Exists(_query(query))
 
 
-def scalar(query: Subselect[Row[T]]) -> Expression[T | None]:
+@overload
+def scalar(query: Subselect[Row[T | None]]) -> Expression[T | None]: ...
+@overload
+def scalar(query: Subselect[Row[T]]) -> Expression[T | None]: ...  # type: ignore[overload-cannot-match]  # it is where mypy takes T from what stands around
+def scalar(query: Subselect[Row[Any]]) -> Expression[Any]:
     """The one value that a query gives, NULL without a row; more than one row is an error."""
     return Computed(Scalar(_query(query)))
 

@@ -30,6 +30,7 @@ T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 Item: TypeAlias = "type[T] | Expression[T]"
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 
 
 class Selection(Fluent[R_co]):
@@ -177,8 +178,111 @@ class Projecting:
         i10: "Item[T10]",
         /,
     ) -> "Selection[Row[T1, T2, T3, T4, T5, T6, T7, T8, T9, T10]]": ...
+    # A name gives a value of any type; an overload for each place that the first one can have, so
+    # that what is neither typed nor a name is refused.
     @overload
-    def select(self, *items: object) -> "Selection[Row[*tuple[Any, ...]]]": ...
+    def select(self, name: str, /, *items: object) -> "Selection[AnyRow]": ...
+    @overload
+    def select(self, i1: object, name: str, /, *items: object) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self, i1: object, i2: object, name: str, /, *items: object
+    ) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self, i1: object, i2: object, i3: object, name: str, /, *items: object
+    ) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self, i1: object, i2: object, i3: object, i4: object, name: str, /, *items: object
+    ) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self,
+        i1: object,
+        i2: object,
+        i3: object,
+        i4: object,
+        i5: object,
+        name: str,
+        /,
+        *items: object,
+    ) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self,
+        i1: object,
+        i2: object,
+        i3: object,
+        i4: object,
+        i5: object,
+        i6: object,
+        name: str,
+        /,
+        *items: object,
+    ) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self,
+        i1: object,
+        i2: object,
+        i3: object,
+        i4: object,
+        i5: object,
+        i6: object,
+        i7: object,
+        name: str,
+        /,
+        *items: object,
+    ) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self,
+        i1: object,
+        i2: object,
+        i3: object,
+        i4: object,
+        i5: object,
+        i6: object,
+        i7: object,
+        i8: object,
+        name: str,
+        /,
+        *items: object,
+    ) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self,
+        i1: object,
+        i2: object,
+        i3: object,
+        i4: object,
+        i5: object,
+        i6: object,
+        i7: object,
+        i8: object,
+        i9: object,
+        name: str,
+        /,
+        *items: object,
+    ) -> "Selection[AnyRow]": ...
+    @overload
+    def select(
+        self,
+        i1: object,
+        i2: object,
+        i3: object,
+        i4: object,
+        i5: object,
+        i6: object,
+        i7: object,
+        i8: object,
+        i9: object,
+        i10: object,
+        i11: object,
+        /,
+        *items: object,
+    ) -> "Selection[AnyRow]": ...
     def select(self, *items: object) -> Any:
         """Ask for these values instead of whole rows.
 
