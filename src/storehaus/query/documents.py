@@ -71,6 +71,8 @@ class DocumentReader:
         if depth > self._max_depth:
             raise QueryError(f"a filter is nested at most {self._max_depth} levels deep")
         members = cast("Mapping[object, object]", document)
+        # An object that asks nothing is written all the same.
+        self._count(0 if members else 1)
         return _all_of([self._member(key, value, depth) for key, value in members.items()])
 
     def _member(self, key: object, value: object, depth: int) -> Condition:
