@@ -8,7 +8,14 @@ import pytest
 # The modules named below stand beside this file, and tests are not a package.
 sys.path.insert(0, str(Path(__file__).parent))
 
-pytest_plugins = ["fix_postgres", "fix_migrations", "fix_haus", "fix_relations", "fix_cli"]
+pytest_plugins = [
+    "fix_postgres",
+    "fix_migrations",
+    "fix_haus",
+    "fix_relations",
+    "fix_verbs",
+    "fix_cli",
+]
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from fix_cascade import MODELS as CASCADING
 from storehaus import (
     AppConfig,
     Check,
@@ -226,6 +227,7 @@ MODELS: tuple[type[Model], ...] = (
     Author,
     Book,
     Label,
+    *CASCADING,
 )
 
 

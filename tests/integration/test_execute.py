@@ -134,7 +134,7 @@ async def test_model_round_trips_through_core(haus: StoreHaus) -> None:
         values["sizes"],
         values["extra"],
     )
-    assert row._asdict() == values
+    assert row.as_dict() == values
 
 
 async def test_every_column_of_a_model_reads_back(haus: StoreHaus) -> None:
@@ -143,7 +143,7 @@ async def test_every_column_of_a_model_reads_back(haus: StoreHaus) -> None:
 
     (row,) = await haus.execute(sa.select(airports))
 
-    assert row._asdict() == {
+    assert row.as_dict() == {
         column.column: getattr(stored, column.name) for column in Airport.__table_info__.columns
     }
 
@@ -310,7 +310,7 @@ async def test_words_and_other_names_of_columns(haus: StoreHaus) -> None:
         sa.select(keywords.c.where, keywords.c["from"], keywords.c.camelCase)
     )
 
-    assert row._asdict() == {"where": "w", "from": "g", "camelCase": 2}
+    assert row.as_dict() == {"where": "w", "from": "g", "camelCase": 2}
 
 
 async def test_empty_result_has_names(haus: StoreHaus) -> None:

@@ -254,13 +254,16 @@ async def test_required_column_on_an_empty_table(ground: Ground) -> None:
 
 
 async def test_flag_goes_when_nobody_is_deleted(ground: Ground) -> None:
-    """Without inactive rows soft deletion can end; its column stays and is reported."""
+    """Without inactive rows soft deletion can end; its columns stay and are reported."""
     await ground.migrate(item(soft_delete=True))
     await ground.run("INSERT INTO items (id) VALUES (1)")
 
     report = await ground.migrate(item())
 
-    assert report.tables[0].unknown_columns == ("__is_active__",)
+    assert set(report.tables[0].unknown_columns) == {
+        "__is_active__",
+        "__deletion__",
+    }
 
 
 @pytest.mark.parametrize(

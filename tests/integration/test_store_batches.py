@@ -340,7 +340,7 @@ async def test_load_takes_a_transaction_and_a_copy(
     """One COPY a chunk, kept apart by savepoints."""
     store = GenericStore(Database(driver), Label)
 
-    await store.load(Label(key=str(i), value="") for i in range(2_001))
+    await store.load(Label(key=str(i), value="") for i in range(2_002))
 
     copies = ["savepoint", "copy_in", "release_savepoint"]
     assert [call.kind for call in driver.calls] == ["begin", *copies * 3, "commit"]

@@ -155,7 +155,7 @@ async def test_stages_follow_each_other(driver: CountingDriver) -> None:
 
     await store.create(Label(key="k", value="v"))
 
-    assert events == ["before 0", "after fetch release_savepoint", "after_commit commit"]
+    assert events == ["before 0", "after begin fetch", "after_commit commit"]
 
 
 async def test_plugin_without_transaction_costs_no_round_trip(driver: CountingDriver) -> None:

@@ -145,6 +145,7 @@ FIELDS: dict[str, tuple[Any, Any]] = {
     "empty server default": (int, field(server_default=" ")),
     "comment with NUL": (int, field(comment="\x00")),
     "column of the system": (int, field(column="__tags__")),
+    "column that no instance has": (int, field(column="__deletion__")),
     "column that is no name": (int, field(column="a b")),
     "column of PostgreSQL": (int, field(column="ctid")),
     "column twice": (int, field(column="id")),
@@ -175,7 +176,8 @@ def test_wrong_field_is_refused_by_name(annotation: Any, value: Any) -> None:
     assert caught.value.rule
 
 
-NAMES = ["__created_at__", "__updated_at__", "__tags__", "__is_active__", "__secret", "mro"]
+NAMES = ["__created_at__", "__updated_at__", "__tags__", "__is_active__", "__deletion__"]
+NAMES += ["__secret", "mro"]
 
 
 @pytest.mark.parametrize("name", [*NAMES, "x" * 64, "é" * 32, "xmin"])

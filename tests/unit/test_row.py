@@ -69,7 +69,7 @@ def test_label_may_be_any_text(label: str) -> None:
         "__classcell__",
         "__set_name__",
         "_fields",
-        "_asdict",
+        "as_dict",
         "_pairs",
     ],
 )
@@ -82,7 +82,7 @@ def test_label_does_not_shadow_what_rows_need(label: str) -> None:
     assert bool(found) is True
     assert list(found) == [7, 8]
     assert found._fields == (label, "n")
-    assert found._asdict() == {label: 7, "n": 8}
+    assert found.as_dict() == {label: 7, "n": 8}
     assert pickle.loads(pickle.dumps(found)) == found
 
 
@@ -102,11 +102,11 @@ def test_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_fields_and_dict() -> None:
-    """`_fields` are the labels, `_asdict()` pairs them with the values."""
+    """`_fields` are the labels, `as_dict()` pairs them with the values."""
     found = row(country="DE", n=3)
 
     assert found._fields == ("country", "n")
-    assert found._asdict() == {"country": "DE", "n": 3}
+    assert found.as_dict() == {"country": "DE", "n": 3}
 
 
 def test_repr() -> None:

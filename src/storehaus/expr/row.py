@@ -17,7 +17,7 @@ class Row(tuple[*Ts]):
         row.country     # the same value by name; checkers take it for Any
 
     It compares, hashes and unpacks like a tuple. A label that stands twice is no attribute, nor are
-    `_asdict`, `_fields` and labels like `__len__`, but for the system fields; such values are
+    `as_dict`, `_fields` and labels like `__len__`, but for the system fields; such values are
     reached by position. `count` and `index` are columns here, not the methods of tuples.
     """
 
@@ -32,7 +32,7 @@ class Row(tuple[*Ts]):
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def _asdict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Give label → value; of values with one label, the last."""
         return dict(self._pairs())
 
@@ -52,7 +52,7 @@ class Row(tuple[*Ts]):
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose types are known at run time only."""
 
-_TAKEN = frozenset({"_asdict", "_fields", "_pairs"})
+_TAKEN = frozenset({"as_dict", "_fields", "_pairs"})
 _SYSTEM = frozenset({"__created_at__", "__updated_at__", "__tags__", "__is_active__"})
 
 

@@ -224,7 +224,10 @@ class StoreHaus:
             raise TransactionMisuse("a migration is a transaction of its own: run it outside")
         self._database.driver  # noqa: B018 - refuses a closed haus, whose address may be unknown
         arguments = self._address.connect_arguments()
-        return await migrate(arguments, models, recreate=recreate)
+        report = await migrate(arguments, models, recreate=recreate)
+        for model in models:
+            self._database.dependents.add_model(model.__table_info__)
+        return report
 
     def transaction(
         self,

@@ -96,7 +96,7 @@ def change_columns(
     Raises:
         MigrationError: When that would lose values, or rows that are there forbid it.
     """
-    by_column = {column.column: column for column in target.info.columns}
+    by_column = {column.column: column for column in target.info.table_columns}
     for name in difference.added:
         _add(session, target, by_column[name])
     for name in difference.retyped:
@@ -117,7 +117,7 @@ def change_columns(
 def settle_defaults(session: Session, target: Target, table: ExistingTable) -> None:
     """Set DEFAULTs and identities that differ from the model."""
     existing = columns_of(session, table)
-    known = [each for each in target.info.columns if each.column in existing]
+    known = [each for each in target.info.table_columns if each.column in existing]
     for column in known:
         _settle_identity(session, target, column, existing[column.column])
     plain = [each for each in known if not each.identity]

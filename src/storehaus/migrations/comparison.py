@@ -94,7 +94,7 @@ def _context(
     def compare_type(_context: object, _have: object, want: sa.Column[Any], *_: object) -> bool:
         # PostgreSQL names every type, also those that SQLAlchemy does not know.
         target = by_table[id(want.table)]
-        column = next(each for each in target.info.columns if each.column == want.name)
+        column = next(each for each in target.info.table_columns if each.column == want.name)
         return existing[target][want.name].type != target.type_name(column.type)
 
     options = {

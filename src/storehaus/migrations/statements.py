@@ -26,7 +26,7 @@ _GIN_NATIVE = frozenset({"array", "jsonb"})
 
 def create_table(target: Target) -> str:
     """Write CREATE TABLE with columns, primary key and all constraints but foreign keys."""
-    lines = [target.column_sql(column) for column in target.info.columns]
+    lines = [target.column_sql(column) for column in target.info.table_columns]
     if target.info.primary_key:
         key = names(tuple(column.column for column in target.info.primary_key))
         lines.append(f"PRIMARY KEY ({key})")

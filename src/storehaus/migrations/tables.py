@@ -65,7 +65,7 @@ def column_table(info: TableInfo, metadata: sa.MetaData, schema: str | None) -> 
         metadata: Collection to add the table to.
         schema: Schema to name, None for none.
     """
-    columns = [_column(column, metadata, schema) for column in info.columns]
+    columns = [_column(column, metadata, schema) for column in info.table_columns]
     place = None if schema is None else _quoted(schema)
     return sa.Table(_quoted(info.name), metadata, *columns, schema=place, comment=info.comment)
 

@@ -5,18 +5,25 @@ from dataclasses import replace
 from decimal import Decimal
 from math import isfinite
 from typing import Any
+from uuid import UUID
 
 from storehaus.errors import ModelDefinitionError, ValidationError
 from storehaus.model.defaults import default_sql
 from storehaus.model.identifiers import identifier_problem
-from storehaus.model.layout import SYSTEM_FIELDS, DeclaredField
+from storehaus.model.layout import DELETION, SYSTEM_FIELDS, DeclaredField
 from storehaus.model.pattern import compile_pattern
 from storehaus.model.records import NO_DEFAULT, Bounds, ColumnInfo
 from storehaus.model.rules import is_text
 from storehaus.model.types import ColumnType, UnmappedTypeError, column_type, split_optional
 from storehaus.model.validation import check_value
 
-__all__ = ["make_column", "make_system_column", "refuse", "text_problem"]
+__all__ = [
+    "make_column",
+    "make_deletion_column",
+    "make_system_column",
+    "refuse",
+    "text_problem",
+]
 
 _ORDERED = {"integer", "float", "numeric", "timestamptz", "date", "time", "interval"}
 _MEASURED = {"text", "bytes", "array"}
@@ -72,6 +79,20 @@ def make_system_column(name: str, position: int) -> ColumnInfo:
     )
 
 
+def make_deletion_column(position: int) -> ColumnInfo:
+    """Make the column of a soft-deleting model's table that its instances do not have."""
+    return ColumnInfo(
+        name=DELETION,
+        column=DELETION,
+        type=column_type(UUID),
+        nullable=True,
+        position=position,
+        insertable=False,
+        updatable=False,
+        system=True,
+    )
+
+
 def _column(
     declared: DeclaredField, mapped: ColumnType, position: int, *, nullable: bool
 ) -> ColumnInfo:
@@ -121,7 +142,7 @@ def _problems(declared: DeclaredField, mapped: ColumnType, *, nullable: bool) ->
     name_problem = identifier_problem(declared.name if spec.column is None else spec.column)
     if name_problem:
         yield name_problem
-    if spec.column is not None and spec.column in SYSTEM_FIELDS:
+    if spec.column is not None and spec.column in {*SYSTEM_FIELDS, DELETION}:
         yield "this column name is taken by StoreHaus"
     if spec.renamed_from is not None and (
         identifier_problem(spec.renamed_from) or spec.renamed_from == (spec.column or declared.name)

@@ -7,7 +7,13 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from storehaus.model.checks import field_checks
-from storehaus.model.columns import make_column, make_system_column, refuse, text_problem
+from storehaus.model.columns import (
+    make_column,
+    make_deletion_column,
+    make_system_column,
+    refuse,
+    text_problem,
+)
 from storehaus.model.constraints import Check, Constraint, Exclude, ForeignKey, Index, Unique
 from storehaus.model.identifiers import identifier_problem, primary_key_name
 from storehaus.model.layout import DeclaredField
@@ -62,13 +68,15 @@ class Definition:
     def table_info(self, cls: type[Any]) -> TableInfo:
         """Make the record that all else reads."""
         resolver = Resolver(cls, self.table, self.columns)
+        flag = next((column for column in self.columns if column.soft_delete), None)
         info = TableInfo(
             model=cls,
             name=self.table,
             schema=self.options.schema,
             columns=self.columns,
             primary_key=tuple(column for column in self.columns if column.primary_key),
-            soft_delete=next((column for column in self.columns if column.soft_delete), None),
+            soft_delete=flag,
+            deletion=None if flag is None else make_deletion_column(len(self.columns)),
             version=next((column for column in self.columns if column.version), None),
             indexes=self._indexes(resolver),
             checks=self._checks(resolver),
@@ -134,7 +142,8 @@ def define(model: str, options: TableOptions, fields: list[DeclaredField]) -> De
     repeated = _repeated([column.column for column in columns])
     if repeated:
         raise refuse(model, None, f"two fields have the column {repeated!r}")
-    if len(columns) > _MAX_COLUMNS:
+    hidden = any(column.soft_delete for column in columns)
+    if len(columns) + hidden > _MAX_COLUMNS:
         raise refuse(model, None, f"a table in PostgreSQL has at most {_MAX_COLUMNS} columns")
     return Definition(model, table, options, fields, tuple(columns))
 

@@ -13,7 +13,15 @@ from storehaus.errors import ModelDefinitionError
 from storehaus.model.field import Field, FieldSpec
 from storehaus.model.records import NO_DEFAULT, Bounds
 
-__all__ = ["SYSTEM_FIELDS", "DeclaredField", "check_body", "check_name", "declare", "order"]
+__all__ = [
+    "DELETION",
+    "SYSTEM_FIELDS",
+    "DeclaredField",
+    "check_body",
+    "check_name",
+    "declare",
+    "order",
+]
 
 SYSTEM_FIELDS: dict[str, Any] = {
     "__created_at__": datetime,
@@ -22,6 +30,9 @@ SYSTEM_FIELDS: dict[str, Any] = {
     "__is_active__": bool,
 }
 """Columns that every model has; `__is_active__` only where it soft-deletes by it."""
+
+DELETION = "__deletion__"
+"""Column of a soft-deleting model's table that no instance has: which cascade deleted the row."""
 
 # `mro` is a method of every class.
 _RESERVED = frozenset({"mro"})

@@ -221,6 +221,8 @@ class TableInfo:
         columns: In the order of the instance's fields and of every column list.
         primary_key: Columns of the primary key, empty when there is none.
         soft_delete: Flag of active rows, None when rows are deleted for good.
+        deletion: Column that says which cascade deleted a row, NULL for any other row. Only the
+            table has it: no instance, and no column list. None when rows are deleted for good.
         version: Column of the optimistic lock, None when there is none.
         indexes: Indexes and UNIQUEs.
         checks: CHECKs, those of fields included.
@@ -238,6 +240,7 @@ class TableInfo:
     columns: tuple[ColumnInfo, ...]
     primary_key: tuple[ColumnInfo, ...]
     soft_delete: ColumnInfo | None
+    deletion: ColumnInfo | None
     version: ColumnInfo | None
     indexes: tuple[IndexInfo, ...]
     checks: tuple[CheckInfo, ...]
@@ -247,3 +250,8 @@ class TableInfo:
     comment: str | None = None
     renamed_from: str | None = None
     derived: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
+
+    @property
+    def table_columns(self) -> tuple[ColumnInfo, ...]:
+        """All columns of the table: those of instances, then the one that they do not have."""
+        return self.columns if self.deletion is None else (*self.columns, self.deletion)

@@ -1,5 +1,6 @@
 """Foreign keys: whom a field may reference."""
 
+from collections.abc import Collection, Iterator
 from typing import Any, cast
 
 from storehaus.expr import Column
@@ -10,7 +11,7 @@ from storehaus.model.layout import DeclaredField
 from storehaus.model.records import ColumnInfo, ForeignKeyInfo, TableInfo
 from storehaus.model.resolution import Resolver
 
-__all__ = ["check_self_references", "field_reference", "table_reference"]
+__all__ = ["check_self_references", "field_reference", "resolve_references", "table_reference"]
 
 _Target = tuple[str | None, str, str]
 _ON_DELETE = (None, "restrict", "cascade", "set null", "no action")
@@ -102,6 +103,23 @@ def check_self_references(info: TableInfo) -> None:
             rule = f"references names {unknown[0]!r}, which is not among its columns"
             raise refuse(model, own[0].name, rule)
         _check_referable(model, own, info, [by_column[name] for name in key.references])
+
+
+def resolve_references(
+    infos: Collection[TableInfo],
+) -> Iterator[tuple[TableInfo, ForeignKeyInfo, TableInfo]]:
+    """Give each foreign key whose target is among the models: model, key, target.
+
+    A reference that names no schema means the table of the model's own schema, else the one of a
+    model without schema.
+    """
+    by_place = {(info.schema, info.name): info for info in infos}
+    for info in infos:
+        for key in info.foreign_keys:
+            own = by_place.get((key.schema or info.schema, key.table))
+            target = own or by_place.get((key.schema, key.table))
+            if target is not None:
+                yield info, key, target
 
 
 def _check_referable(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from storehaus.model.findings import Finding, Lint
 from storehaus.model.records import ColumnInfo, ForeignKeyInfo, TableInfo
+from storehaus.model.references import resolve_references
 
 __all__ = ["SCHEMA_LINTS"]
 
@@ -60,7 +61,7 @@ def enum_clash(infos: Sequence[TableInfo]) -> Iterator[Finding]:
 
 def broken_reference(infos: Sequence[TableInfo]) -> Iterator[Finding]:
     """Find references by name that PostgreSQL would refuse."""
-    for info, key, target in _references(infos):
+    for info, key, target in resolve_references(infos):
         problem = _reference_problem(info, key, target)
         if problem:
             yield Lint.BROKEN_REFERENCE.found(
@@ -97,29 +98,23 @@ def _family(column: ColumnInfo) -> str:
 
 
 def soft_cascade(infos: Sequence[TableInfo]) -> Iterator[Finding]:
-    """Find actions on a deletion that seldom comes."""
-    for info, key, target in _references(infos):
-        if key.on_delete in {"cascade", "set null"} and target.soft_delete is not None:
-            yield Lint.SOFT_CASCADE.found(
-                info,
-                f"{target.model.__name__} soft-deletes, which is an update:"
-                f" on_delete={key.on_delete!r} acts on purge() only",
-                "delete the dependent rows in the same transaction, or in before_delete",
-                field=_field(info, key),
+    """Find actions on a deletion that seldom comes, and cascades that cannot happen."""
+    for info, key, target in resolve_references(infos):
+        if key.on_delete not in {"cascade", "set null"} or target.soft_delete is None:
+            continue
+        parent = target.model.__name__
+        if key.on_delete == "set null" or info.soft_delete is None:
+            message = (
+                f"{parent} soft-deletes, which is an update:"
+                f" on_delete={key.on_delete!r} acts on purge() only"
             )
-
-
-def _references(
-    infos: Sequence[TableInfo],
-) -> Iterator[tuple[TableInfo, ForeignKeyInfo, TableInfo]]:
-    """Give each foreign key whose target is among the models."""
-    by_name = {(info.schema, info.name): info for info in infos}
-    for info in infos:
-        for key in info.foreign_keys:
-            own = by_name.get((key.schema or info.schema, key.table))
-            target = own or by_name.get((key.schema, key.table))
-            if target is not None:
-                yield info, key, target
+            hint = 'say soft_delete=True here too and on_delete="cascade", or leave it at that'
+        elif not info.primary_key:
+            message = f"deleting a {parent} will be refused: without a primary key no row has an id"
+            hint = "add id: Field[UUID] = field(primary_key=True, default_factory=uuid7)"
+        else:
+            continue
+        yield Lint.SOFT_CASCADE.found(info, message, hint, field=_field(info, key))
 
 
 def _field(info: TableInfo, key: ForeignKeyInfo) -> str:

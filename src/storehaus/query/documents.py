@@ -19,7 +19,7 @@ from storehaus.expr.condition import (
     Overlap,
 )
 from storehaus.expr.node import FromJson, Name, Node, Value
-from storehaus.expr.operands import escape_like, listed
+from storehaus.expr.operands import escape_like, listed, members
 
 __all__ = ["DocumentReader"]
 
@@ -53,7 +53,7 @@ class DocumentReader:
         max_conditions: int,
         max_values: int,
     ) -> None:
-        self._fields = None if fields is None else frozenset(map(_field_name, fields))
+        self._fields = None if fields is None else frozenset(map(_field_name, members(fields)))
         self._max_depth = max_depth
         self._max_conditions = max_conditions
         self._max_values = max_values
@@ -70,10 +70,10 @@ class DocumentReader:
             raise QueryError(f"a filter is an object, not {type(document).__name__}")
         if depth > self._max_depth:
             raise QueryError(f"a filter is nested at most {self._max_depth} levels deep")
-        members = cast("Mapping[object, object]", document)
-        # An object that asks nothing is written all the same.
-        self._count(0 if members else 1)
-        return _all_of([self._member(key, value, depth) for key, value in members.items()])
+        given = cast("Mapping[object, object]", document)
+        # What is empty becomes SQL too.
+        self._count(0 if given else 1)
+        return _all_of([self._member(key, value, depth) for key, value in given.items()])
 
     def _member(self, key: object, value: object, depth: int) -> Condition:
         if key in {"and", "or"}:

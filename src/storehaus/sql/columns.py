@@ -66,17 +66,21 @@ def same_key(keys: Sequence[ColumnInfo]) -> str:
     return " AND ".join(f"{qualified(TABLE, key)} = {qualified(INPUT, key)}" for key in keys)
 
 
-def lock_order(keys: Sequence[ColumnInfo]) -> str:
+def lock_order(keys: Sequence[ColumnInfo], alias: str | None = TABLE) -> str:
     """`"t"."id"`: the order in which rows are locked.
 
     It is the one in which Python sorts keys in wire form, whatever the collation: batches that are
     cut into chunks, and upserts, send their rows in that order.
+
+    Args:
+        keys: At least one.
+        alias: Alias of the table, None where it has none.
     """
-    return ", ".join(_sorted_as_in_python(key) for key in keys)
+    return ", ".join(_sorted_as_in_python(key, alias) for key in keys)
 
 
-def _sorted_as_in_python(key: ColumnInfo) -> str:
-    name = qualified(TABLE, key)
+def _sorted_as_in_python(key: ColumnInfo, alias: str | None) -> str:
+    name = qualified(alias, key) if alias else quote_identifier(key.column)
     if key.type.enum is not None:
         return f'{name}::text COLLATE "C"'
     return f'{name} COLLATE "C"' if key.type.kind == "text" else name

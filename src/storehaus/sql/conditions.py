@@ -47,21 +47,38 @@ _COMPARATORS = {
 
 def is_vacuous(condition: Condition) -> bool:
     """Whether a condition holds for every row by its shape, so that it filters nothing."""
-    if isinstance(condition, And):
-        return all(map(is_vacuous, condition.parts))
-    if isinstance(condition, Or):
-        return any(map(is_vacuous, condition.parts))
-    if isinstance(condition, Not):
-        return isinstance(condition.part, Or) and not condition.part.parts
-    if isinstance(condition, Membership):
-        return (
-            condition.negated
-            and isinstance(condition.values, Values)
-            and not condition.values.value
-        )
-    if isinstance(condition, Like):
-        return _is_one_of(condition.pattern, "%", "%%")
-    return isinstance(condition, Containment) and _is_one_of(condition.part, [], {})
+    return _verdict(condition) is True
+
+
+def _verdict(condition: Condition) -> bool | None:
+    """Say what a condition is for every row by its shape; None where that depends on the row.
+
+    A NULL, which some of these shapes leave out, does not matter here: nobody means it.
+    """
+    verdict: bool | None = None
+    if isinstance(condition, And | Or):
+        verdict = _joint_verdict(condition.parts, deciding=isinstance(condition, Or))
+    elif isinstance(condition, Not):
+        verdict = _verdict(condition.part)
+        verdict = None if verdict is None else not verdict
+    elif isinstance(condition, Membership):
+        empty = isinstance(condition.values, Values) and not condition.values.value
+        verdict = condition.negated if empty else None
+    elif isinstance(condition, Overlap):
+        verdict = False if _is_one_of(condition.other, []) else None
+    elif isinstance(condition, Like):
+        verdict = True if _is_one_of(condition.pattern, "%", "%%") else None
+    elif isinstance(condition, Containment):
+        verdict = True if _is_one_of(condition.part, [], {}) else None
+    return verdict
+
+
+def _joint_verdict(parts: tuple[Condition, ...], *, deciding: bool) -> bool | None:
+    """Join verdicts: one that decides is enough, otherwise all must agree."""
+    verdicts = {_verdict(part) for part in parts}
+    if deciding in verdicts:
+        return deciding
+    return None if None in verdicts else not deciding
 
 
 def _is_one_of(node: Node, *values: object) -> bool:

@@ -12,31 +12,35 @@ from storehaus.sql.columns import (
     same_key,
     typed_unnest,
 )
-from storehaus.sql.identifiers import table_name
+from storehaus.sql.identifiers import quote_identifier, table_name
 from storehaus.sql.update import assignments
 
 __all__ = ["delete_by_key", "delete_many", "delete_where", "purge_one"]
 
 
-def delete_by_key(info: TableInfo, *, versioned: bool = False) -> str:
+def delete_by_key(info: TableInfo, *, versioned: bool = False, locking: bool = False) -> str:
     """Delete the active row with a key.
 
-    Parameters: the key, then the version if it counts, then, where rows are only marked, the tags.
+    Parameters: the key, then the version if it counts, then, where rows are only marked, the tags
+    and the deletion.
+
+    Args:
+        info: The model.
+        versioned: Whether the row must have a certain version.
+        locking: As for `delete_where`.
     """
     keys = list(info.primary_key)
     if versioned and info.version is not None:
         keys.append(info.version)
-    where = key_condition(keys)
-    if info.soft_delete is None:
-        return f"DELETE FROM {table_name(info)} WHERE {where} {returning(info)}"
-    changes = assignments(info, [(info.soft_delete, "false")], len(keys) + 1)
-    return f"UPDATE {table_name(info)} SET {changes} WHERE {where}{active(info)} {returning(info)}"
+    where = f"{key_condition(keys)}{active(info)}"
+    return delete_where(info, where, len(keys) + 1, locking=locking)
 
 
 def delete_many(info: TableInfo) -> str:
     """Delete active rows by key, locking them in the order of their keys first.
 
-    Parameters: an array per key column, then, where rows are only marked, the tags.
+    Parameters: an array per key column, then, where rows are only marked, the tags and the
+    deletion.
     """
     keys = info.primary_key
     relation, values = typed_unnest(info, keys)
@@ -51,26 +55,46 @@ def delete_many(info: TableInfo) -> str:
     where = f"WHERE {same}{active(info, TABLE)} {returning(info, TABLE)}"
     if info.soft_delete is None:
         return f'{locked} DELETE FROM {table} AS "t" USING "i", "n" {where}'
-    changes = assignments(info, [(info.soft_delete, "false")], len(keys) + 1, TABLE)
+    changes = _marks(info, len(keys) + 1, TABLE)
     return f'{locked} UPDATE {table} AS "t" SET {changes} FROM "i", "n" {where}'
 
 
-def delete_where(info: TableInfo, where: str, tags: int) -> str:
+def delete_where(info: TableInfo, where: str, tags: int, *, locking: bool = False) -> str:
     """Delete rows by condition; `where` is empty for all of them.
 
     Args:
         info: The model.
         where: Condition as SQL.
-        tags: Number of the parameter with the tags, used where rows are only marked.
+        tags: Number of the parameter with the tags, behind which stands the deletion; both are
+            used where rows are only marked.
+        locking: Whether marked rows are locked as a DELETE would lock them, in the order of their
+            keys: rows that reference them are inserted before that, or wait for it.
     """
     condition = f" WHERE {where}" if where else ""
+    table = table_name(info)
     if info.soft_delete is None:
-        return f"DELETE FROM {table_name(info)}{condition} {returning(info)}"
-    changes = assignments(info, [(info.soft_delete, "false")], tags)
-    return f"UPDATE {table_name(info)} SET {changes}{condition} {returning(info)}"
+        return f"DELETE FROM {table}{condition} {returning(info)}"
+    update = f"UPDATE {table} SET {_marks(info, tags)}"
+    if not locking:
+        return f"{update}{condition} {returning(info)}"
+    keys = f" ORDER BY {lock_order(info.primary_key, None)}" if info.primary_key else ""
+    # The condition may name any table; none of them is called like this.
+    return (
+        f'WITH "#l" AS MATERIALIZED (SELECT 1 FROM {table}{condition}{keys} FOR UPDATE),'
+        f' "#n"("#") AS MATERIALIZED (SELECT count(*) FROM "#l")'
+        f' {update} FROM "#n"{condition} {returning(info)}'
+    )
 
 
 def purge_one(info: TableInfo) -> str:
     """Delete the row with a key for good, active or not. Parameters: the key."""
     where = key_condition(info.primary_key)
     return f"DELETE FROM {table_name(info)} WHERE {where} {returning(info)}"
+
+
+def _marks(info: TableInfo, tags: int, alias: str | None = None) -> str:
+    assert info.soft_delete is not None  # noqa: S101 - asked for soft-deleting models only
+    assert info.deletion is not None  # noqa: S101 - they have one
+    changes = assignments(info, [(info.soft_delete, "false")], tags, alias)
+    # Set in any case: a mark that somebody's own SQL left behind must not count again.
+    return f"{changes}, {quote_identifier(info.deletion.column)} = ${tags + 1}::uuid"

@@ -153,6 +153,8 @@ def _upsert(
     changes.append(f'{_TAGS} = coalesce(${len(columns) + 1}::text[], "t".{_TAGS})')
     if info.soft_delete is not None:
         changes.append(f"{_name(info.soft_delete)} = true")
+    if info.deletion is not None:
+        changes.append(f"{_name(info.deletion)} = NULL")
     if info.version is not None:
         changes.append(f"{_name(info.version)} = {qualified(TABLE, info.version)} + 1")
     condition = ""

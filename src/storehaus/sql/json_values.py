@@ -41,8 +41,17 @@ def _number(value: Any) -> Any:
     return Decimal(str(value))
 
 
+def _address(value: Any) -> Any:
+    # The functions of ipaddress would take 5 for 0.0.0.5.
+    return ip_address(value) if isinstance(value, str) else value
+
+
+def _network(value: Any) -> Any:
+    return ip_network(value) if isinstance(value, str) else value
+
+
 _READERS: Mapping[Kind, Callable[[Any], Any]] = {
-    "cidr": ip_network,
-    "inet": ip_address,
+    "cidr": _network,
+    "inet": _address,
     "numeric": _number,
 }

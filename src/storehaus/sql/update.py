@@ -21,7 +21,7 @@ from storehaus.sql.columns import (
 )
 from storehaus.sql.identifiers import quote_identifier, table_name
 
-__all__ = ["assignments", "restore_one", "update_by_key", "update_many", "update_where"]
+__all__ = ["assignments", "update_by_key", "update_many", "update_where"]
 
 _TAGS = '"__tags__"'
 
@@ -97,13 +97,3 @@ def update_where(info: TableInfo, changes: str, where: str) -> str:
     """Update rows by condition; `where` is empty for all of them."""
     condition = f" WHERE {where}" if where else ""
     return f"UPDATE {table_name(info)} SET {changes}{condition} {returning(info)}"
-
-
-def restore_one(info: TableInfo, tags: int) -> str:
-    """Bring a soft-deleted row back. Parameters: the key, then the tags."""
-    flag = info.soft_delete
-    assert flag is not None  # noqa: S101 - asked for soft-deleting models only
-    name = quote_identifier(flag.column)
-    where = key_condition(info.primary_key)
-    changes = assignments(info, [(flag, "true")], tags)
-    return f"UPDATE {table_name(info)} SET {changes} WHERE {where} AND NOT {name} {returning(info)}"

@@ -28,6 +28,7 @@ __all__ = [
     "run_alone",
     "run_plain",
     "run_within",
+    "unnumbered",
 ]
 
 
@@ -103,6 +104,26 @@ def over_arrays(
     return statement
 
 
+def unnumbered(
+    info: TableInfo,
+    text: str,
+    columns: Sequence[Sequence[Any]],
+    chunks: Sequence[tuple[int, int]],
+    *rest: Any,
+) -> list[StatementBatch]:
+    """Make the batches of a write whose rows no caller gave, so that errors name none of them.
+
+    Args:
+        info: The model.
+        text: As for `over_arrays`.
+        columns: As for `over_arrays`.
+        chunks: First row of each, and row after the last.
+        *rest: As for `over_arrays`.
+    """
+    whole = over_arrays(text, columns, *rest)
+    return [StatementBatch(info=info, statement=always(whole(*chunk))) for chunk in chunks]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyBatch(Batch):
     """A batch that travels by COPY.
@@ -168,27 +189,25 @@ async def run_plain(unit: Unit, batch: StatementBatch) -> Sequence[Row]:
         ConstraintViolation: With the row at fault.
     """
     await unit.check()
-    try:
-        return await batch.run(unit.connection, 0, batch.size)
-    except ConstraintViolation as violation:
-        found = violation
-    raise batch.explained(found, 0) from None
+    return await _run_single(unit.connection, batch)
 
 
 async def run_within(
     connection: Connection, batch: Batch, savepoint: str | None = None
 ) -> Sequence[Row]:
-    """Run a batch as part of an open transaction, which survives an error.
+    """Run a batch as part of a block, which is undone after an error.
 
     Args:
         connection: Where the transaction is open.
         batch: The rows.
         savepoint: One that was set just now, by someone who undoes it after an error; None sets
-            one for the batch.
+            one for the batch, unless it is of one row: then there is no other to be at fault.
 
     Raises:
         ConstraintViolation: With the row at fault.
     """
+    if batch.size == 1:
+        return await _run_single(connection, batch)
     mark = savepoint or "storehaus_batch"
     if savepoint is None:
         await connection.savepoint(mark)
@@ -202,6 +221,14 @@ async def run_within(
         return rows
     await connection.rollback_to_savepoint(mark)
     raise await _find_fault(connection, batch, found) from None
+
+
+async def _run_single(connection: Connection, batch: Batch) -> Sequence[Row]:
+    try:
+        return await batch.run(connection, 0, batch.size)
+    except ConstraintViolation as violation:
+        found = violation
+    raise batch.explained(found, 0) from None
 
 
 def _may_have_happened(failed: ConnectionFailed | QueryTimeout) -> bool:

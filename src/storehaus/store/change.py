@@ -1,9 +1,10 @@
 """What a write is about to do, and what it did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
 
 from storehaus.model import Model, TableInfo
 from storehaus.query import UpdateSet
@@ -12,7 +13,7 @@ from storehaus.query.query import Fluent
 if TYPE_CHECKING:
     from storehaus.expr import Column
 
-__all__ = ["Change", "Changes", "Operation", "Outcome", "Upserted"]
+__all__ = ["Change", "Changes", "Hook", "Operation", "Outcome", "Upserted"]
 
 M = TypeVar("M", bound=Model)
 
@@ -41,6 +42,8 @@ class Change(Generic[M]):
         query: Which rows, for writes by query; the projection of create_from; None for the rest.
         tags: Tags to store; None keeps those of existing rows.
         purge: Whether rows of a soft-deleting model are deleted for good.
+        cascade: Whether rows that these ones reference are being deleted or restored, and this
+            follows from it. Hooks then run inside of that transaction.
     """
 
     table: TableInfo
@@ -51,6 +54,11 @@ class Change(Generic[M]):
     query: Fluent[Any] | None = None
     tags: Sequence[str] | None = None
     purge: bool = False
+    cascade: bool = False
+
+
+Hook = Callable[[Change[Any]], Awaitable[None]]
+"""Sees a change before it happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +71,15 @@ class Outcome(Generic[M]):
             None for a load by COPY, which returns no rows.
         count: Number of rows.
         inserted: For an upsert, whether each row is new; None for all other writes.
+        deletion: The mark that a cascading delete put on these rows, or that a restore took off
+            them; None for all other writes.
     """
 
     change: Change[M]
     models: Sequence[M] | None
     count: int
     inserted: Sequence[bool] | None = None
+    deletion: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from storehaus.store.binding import find
 from storehaus.store.block import open_block, open_inner_block
 from storehaus.store.change import Outcome
 from storehaus.store.cursor import CursorSealer
+from storehaus.store.dependents import Dependents
 from storehaus.store.effects import Keeper
 from storehaus.store.plugin import Plugin
 from storehaus.store.transaction import Options, Transaction, Unit
@@ -30,7 +31,7 @@ class Database:
         secret: Signs cursors of pages; None makes one up.
     """
 
-    __slots__ = ("_driver", "keeper", "plugins", "sealer")
+    __slots__ = ("_driver", "dependents", "keeper", "plugins", "sealer")
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Database:
         self._driver = driver
         self.sealer = CursorSealer(secret)
         self.keeper = Keeper()
+        self.dependents = Dependents()
         self.plugins = tuple(plugins)
 
     @property

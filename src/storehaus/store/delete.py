@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from storehaus.driver import Row
 from storehaus.model import Model
@@ -9,7 +10,7 @@ from storehaus.sql.binder import Binder
 from storehaus.sql.delete import delete_by_key, delete_many, delete_where, purge_one
 from storehaus.sql.filters import compile_filter
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import StatementBatch, always, over_arrays
+from storehaus.store.batch import StatementBatch, always, over_arrays, unnumbered
 from storehaus.store.change import Change, Outcome
 from storehaus.store.key import in_lock_order
 from storehaus.store.pipeline import Fetch
@@ -30,14 +31,22 @@ class Delete(Generic[M]):
         table: The store's table.
         change: `ids` (one), `tags` and `purge` are read.
         version: The version the row must have, None for any.
+        deletion: The mark of a delete that cascades, None for any other.
     """
 
-    __slots__ = ("_table", "_version", "change")
+    __slots__ = ("_deletion", "_table", "_version", "change")
 
-    def __init__(self, table: Table[M], change: Change[M], version: int | None = None) -> None:
+    def __init__(
+        self,
+        table: Table[M],
+        change: Change[M],
+        version: int | None = None,
+        deletion: UUID | None = None,
+    ) -> None:
         self._table = table
         self.change = change
         self._version = version
+        self._deletion = deletion
 
     def compile(self) -> Sequence[StatementBatch]:
         """Check the id."""
@@ -49,8 +58,9 @@ class Delete(Generic[M]):
             statement = Statement(self._table.text(purge_one), key)
         else:
             version = checked_version(info, self._version)
-            text = self._table.text(delete_by_key, versioned=bool(version))
-            marked = () if info.soft_delete is None else (tags,)
+            locking = self._deletion is not None
+            text = self._table.text(delete_by_key, versioned=bool(version), locking=locking)
+            marked = () if info.soft_delete is None else (tags, self._deletion)
             statement = Statement(text, (*key, *version, *marked))
         return [StatementBatch(info=info, statement=always(statement))]
 
@@ -60,8 +70,7 @@ class Delete(Generic[M]):
         if not rows and self._version is not None:
             (record_id,) = self.change.ids or (None,)
             raise await absent(self._table, fetch, record_id, self._version)
-        models = self._table.reader.models(rows)
-        return Outcome(change=self.change, models=models, count=len(models))
+        return _outcome(self.change, self._table.reader.models(rows), self._deletion)
 
 
 class DeleteMany(Generic[M]):
@@ -70,13 +79,15 @@ class DeleteMany(Generic[M]):
     Args:
         table: The store's table.
         change: `ids` and `tags` are read.
+        deletion: The mark of a delete that cascades, None for any other.
     """
 
-    __slots__ = ("_keys", "_table", "change")
+    __slots__ = ("_deletion", "_keys", "_table", "change")
 
-    def __init__(self, table: Table[M], change: Change[M]) -> None:
+    def __init__(self, table: Table[M], change: Change[M], deletion: UUID | None = None) -> None:
         self._table = table
         self.change = change
+        self._deletion = deletion
         self._keys: list[tuple[Any, ...]] = []
 
     def compile(self) -> Sequence[StatementBatch]:
@@ -96,7 +107,9 @@ class DeleteMany(Generic[M]):
             arrays = self._table.key_arrays([self._keys[i] for i in order])
             indexes = [indexes[i] for i in order]
         text = self._table.text(delete_many)
-        marked = () if info.soft_delete is None else (tags,)
+        marked = () if info.soft_delete is None else (tags, self._deletion)
+        if self.change.cascade:
+            return unnumbered(info, text, arrays, chunks, *marked)
         return [
             StatementBatch(
                 info=info,
@@ -113,7 +126,7 @@ class DeleteMany(Generic[M]):
         rows = {table.key.of_row(row): row for result in results for row in result}
         ids = map(table.key.wire_id, self._keys)
         models = table.reader.models([rows[each] for each in ids if each in rows])
-        return Outcome(change=self.change, models=models, count=len(models))
+        return _outcome(self.change, models, self._deletion)
 
 
 class DeleteWhere(Generic[M]):
@@ -123,14 +136,23 @@ class DeleteWhere(Generic[M]):
         table: The store's table.
         change: `query` and `tags` are read.
         everything: Whether all rows may be meant.
+        deletion: The mark of a delete that cascades, None for any other.
     """
 
-    __slots__ = ("_everything", "_table", "change")
+    __slots__ = ("_deletion", "_everything", "_table", "change")
 
-    def __init__(self, table: Table[M], change: Change[M], *, everything: bool) -> None:
+    def __init__(
+        self,
+        table: Table[M],
+        change: Change[M],
+        *,
+        everything: bool,
+        deletion: UUID | None = None,
+    ) -> None:
         self._table = table
         self.change = change
         self._everything = everything
+        self._deletion = deletion
 
     def compile(self) -> Sequence[StatementBatch]:
         """Check the query."""
@@ -140,14 +162,20 @@ class DeleteWhere(Generic[M]):
         binder = Binder()
         where = compile_filter(info, query, binder)
         tags = checked_tags(info, self.change.tags)
+        place = binder.count + 1
         if info.soft_delete is not None:
             binder.write(tags)
-        statement = binder.statement(delete_where(info, where, binder.count))
+            binder.write(self._deletion)
+        locking = self._deletion is not None
+        statement = binder.statement(delete_where(info, where, place, locking=locking))
         return [StatementBatch(info=info, statement=always(statement))]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the rows as they were."""
         del fetch
         (rows,) = results
-        models = self._table.reader.models(rows)
-        return Outcome(change=self.change, models=models, count=len(models))
+        return _outcome(self.change, self._table.reader.models(rows), self._deletion)
+
+
+def _outcome(change: Change[M], models: Sequence[M], deletion: UUID | None) -> Outcome[M]:
+    return Outcome(change=change, models=models, count=len(models), deletion=deletion)

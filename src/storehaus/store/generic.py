@@ -10,6 +10,7 @@ from storehaus.expr import Column, Condition
 from storehaus.model import Model
 from storehaus.query import UpdateSet
 from storehaus.sql import Selection
+from storehaus.store.cascade import cascade, new_deletion
 from storehaus.store.change import Change, Changes, Operation, Upserted
 from storehaus.store.create import Create
 from storehaus.store.create_from import CreateFrom
@@ -18,8 +19,9 @@ from storehaus.store.delete import Delete, DeleteMany, DeleteWhere
 from storehaus.store.load import load
 from storehaus.store.pipeline import Hook, write
 from storehaus.store.read import QueryLike, Reads
+from storehaus.store.restore import Restore
 from storehaus.store.table import Table
-from storehaus.store.update import Patch, Restore, UpdateWhere
+from storehaus.store.update import Patch, UpdateWhere
 from storehaus.store.update_models import UpdateModels
 from storehaus.store.upsert import Updates, Upsert, conflict, upsert
 
@@ -72,6 +74,7 @@ class GenericStore(Reads[M]):
             raise QueryError(f"{type(self).__name__} names no model: GenericStore[YourModel]")
         self.model: type[M] = chosen
         super().__init__(database, Table(self.model.__table_info__))
+        database.dependents.add(self._table, self._hooks)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.table_info.name!r}>"
@@ -380,29 +383,35 @@ class GenericStore(Reads[M]):
     ) -> bool:
         """Delete a row, softly where the model soft-deletes; say whether there was one.
 
+        A soft delete cascades: active rows of soft-deleting models that reference it by
+        `on_delete="cascade"` are deleted with it, level by level, as far as this haus knows the
+        models, from `store()` or `auto_migrate()`.
+
         Raises:
             StaleVersion: When it has another version than `if_version`.
             NotFound: When `if_version` is given and there is no such row.
         """
         change = self._change(Operation.DELETE, ids=[record_id], tags=tags)
-        work = Delete(self._table, change, if_version)
-        outcome = await write(self._database, work, self._hooks(change))
+        follow_ups = cascade(self._database, self.table_info)
+        work = Delete(self._table, change, if_version, new_deletion(follow_ups))
+        outcome = await write(self._database, work, self._hooks(change), follow_ups)
         return bool(outcome.count)
 
     async def delete_many(self, ids: Iterable[Any], *, tags: Tags = None) -> list[Any]:
-        """Delete rows; give the ids of those that were there, in the order given."""
+        """Delete rows, as `delete`; give the ids of those that were there, in the order given."""
         given = list(ids)
         if not given:
             return []
         change = self._change(Operation.DELETE, ids=given, tags=tags)
-        work = DeleteMany(self._table, change)
-        outcome = await write(self._database, work, self._hooks(change))
+        follow_ups = cascade(self._database, self.table_info)
+        work = DeleteMany(self._table, change, new_deletion(follow_ups))
+        outcome = await write(self._database, work, self._hooks(change), follow_ups)
         return [self._table.key.of_model(model) for model in self._rows(outcome.models)]
 
     async def delete_where(
         self, query: QueryLike[M], *, tags: Tags = None, everything: bool = False
     ) -> list[Any]:
-        """Delete all rows that a query finds; give their ids.
+        """Delete all rows that a query finds, as `delete`; give their ids.
 
         Args:
             query: Which rows.
@@ -413,20 +422,27 @@ class GenericStore(Reads[M]):
             QueryError: On a query without filter, unless `everything`.
         """
         change = self._change(Operation.DELETE, query=self._query((query,)), tags=tags)
-        work = DeleteWhere(self._table, change, everything=everything)
-        outcome = await write(self._database, work, self._hooks(change))
+        follow_ups = cascade(self._database, self.table_info)
+        deletion = new_deletion(follow_ups)
+        work = DeleteWhere(self._table, change, everything=everything, deletion=deletion)
+        outcome = await write(self._database, work, self._hooks(change), follow_ups)
         return [self._table.key.of_model(model) for model in self._rows(outcome.models)]
 
     async def restore(self, record_id: Any, *, tags: Tags = None) -> M:
-        """Bring a soft-deleted row back; give it.
+        """Bring a soft-deleted row back, and what its deletion took along; give the row.
+
+        Of the rows that reference it by `on_delete="cascade"`, those come back that the same
+        deletion marked, and nobody has restored or deleted since.
 
         Raises:
             NotFound: When no soft-deleted row has this id.
             QueryError: When the model does not soft-delete.
-            UniqueViolation: When an active row has taken its place.
+            UniqueViolation: When an active row has taken the place of one of them.
         """
         change = self._change(Operation.CREATE, ids=[record_id], tags=tags)
-        outcome = await write(self._database, Restore(self._table, change), self._hooks(change))
+        work = Restore(self._table, change)
+        follow_ups = cascade(self._database, self.table_info)
+        outcome = await write(self._database, work, self._hooks(change), follow_ups)
         return self._first(outcome.models)
 
     async def purge(self, record_id: Any, *, tags: Tags = None) -> bool:

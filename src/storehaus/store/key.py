@@ -8,6 +8,8 @@ from storehaus.driver import Row
 from storehaus.errors import QueryError, ValidationError
 from storehaus.model import TableInfo
 from storehaus.model.validation import wire_value
+from storehaus.model.wire import decoder
+from storehaus.store.rows import decoded
 
 __all__ = ["Key", "in_lock_order"]
 
@@ -70,6 +72,17 @@ class Key:
             wire_value(self._model, column, part, row_index=row_index)
             for column, part in zip(columns, parts, strict=True)
         )
+
+    def read(self, rows: Sequence[Row]) -> list[Any]:
+        """Give the ids of rows that hold the key columns alone."""
+        if not rows:
+            return []
+        parts: list[Sequence[Any]] = list(zip(*rows, strict=True))
+        for i, column in enumerate(self.columns):
+            decode = decoder(column.type)
+            if decode is not None:
+                parts[i] = decoded(f"{self._model}.{column.name}", decode, parts[i])
+        return list(parts[0]) if len(parts) == 1 else list(zip(*parts, strict=True))
 
     def wire_id(self, params: Sequence[Any]) -> Any:
         """Give parts as `of_row` gives them, for looking rows up."""

@@ -9,27 +9,32 @@ Every write, whatever verb it came from, runs through `write`, in this order:
 A verb is a `Write`: it knows what to send and how to read what came back, and nothing of plug-ins,
 transactions and errors. So no verb can skip a hook. Inside of `haus.transaction()` a write joins
 it, and after_commit waits for its end.
+
+What a write brings about (`FollowUps`: a delete that cascades) are writes too. They run after it in
+one transaction, each on the same way, and may bring about more.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from storehaus.driver import Row
+from storehaus.driver import Connection, Row
 from storehaus.model import Model
 from storehaus.sql.statement import Statement
 from storehaus.store.batch import StatementBatch, run_alone, run_plain, run_within
 from storehaus.store.block import conclude
-from storehaus.store.change import Change, Outcome
+from storehaus.store.change import Change, Hook, Outcome
 from storehaus.store.database import Database
 from storehaus.store.effects import Fate
 from storehaus.store.transaction import Transaction, Unit
 
-__all__ = ["Fetch", "Hook", "Write", "before", "within", "write"]
+__all__ = ["Fetch", "FollowUps", "Hook", "Step", "Write", "before", "within", "write"]
 
 M = TypeVar("M", bound=Model)
 
-Hook = Callable[[Change[Any]], Awaitable[None]]
 Fetch = Callable[[Statement], Awaitable[Sequence[Row]]]
 
 
@@ -60,21 +65,51 @@ class Write(Protocol[M]):
         ...
 
 
-async def write(database: Database, work: Write[M], hooks: Sequence[Hook] = ()) -> Outcome[M]:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A write that another one brings about.
+
+    Attributes:
+        work: The verb.
+        hooks: The `before_...` hooks of its store.
+    """
+
+    work: Write[Any]
+    hooks: Sequence[Hook]
+
+
+FollowUps = Callable[[Outcome[Any], Fetch], AsyncGenerator[Step]]
+"""Gives what an outcome brings about. Each step has run when the next one is asked for."""
+
+
+async def write(
+    database: Database,
+    work: Write[M],
+    hooks: Sequence[Hook] = (),
+    follow_ups: FollowUps | None = None,
+) -> Outcome[M]:
     """Run one write.
 
     Args:
         database: Where it runs, with its plug-ins.
         work: The verb.
         hooks: The store's own `before_...` hooks.
+        follow_ups: What it and its follow-ups bring about; None is nothing.
+
+    Returns:
+        The outcome of the write itself.
     """
     unit = database.joined()
     batches = await _prepare(database, work, hooks)
-    if not _is_alone(database, unit, batches):
-        async with database.write_block() as block:
+    if follow_ups is not None or not _is_alone(database, unit, batches):
+        # Verbs join it where hooks run inside: anywhere else they would wait for its locks.
+        opened = database.write_block() if follow_ups is None else database.transaction()
+        async with opened as block:
             savepoint = block.savepoint if len(batches) == 1 else None
             outcome = await _execute(database, block, work, batches, savepoint)
             database.announce(outcome, block)
+            if follow_ups is not None:
+                await _follow(database, block, outcome, follow_ups)
         return outcome
     if unit is not None:
         rows = await run_plain(unit, batches[0])
@@ -95,6 +130,19 @@ async def within(
     """Run one write as part of a block; `after_commit` is left to whoever opened that."""
     batches = await _prepare(database, work, hooks)
     return await _execute(database, block, work, batches)
+
+
+async def _follow(
+    database: Database, block: Transaction, first: Outcome[Any], follow_ups: FollowUps
+) -> None:
+    waiting = deque([first])
+    fetch = _fetch_on(block.unit.connection)
+    while waiting:
+        async with aclosing(follow_ups(waiting.popleft(), fetch)) as steps:
+            async for step in steps:
+                outcome = await within(database, block, step.work, step.hooks)
+                database.announce(outcome, block)
+                waiting.append(outcome)
 
 
 async def before(database: Database, change: Change[Any], hooks: Sequence[Hook]) -> None:
@@ -131,12 +179,15 @@ async def _execute(
     savepoint: str | None = None,
 ) -> Outcome[M]:
     connection = block.unit.connection
-
-    async def fetch(statement: Statement) -> Sequence[Row]:
-        return await connection.fetch(statement.text, statement.params)
-
     results = [await run_within(connection, batch, savepoint) for batch in batches]
-    outcome = await work.finish(results, fetch)
+    outcome = await work.finish(results, _fetch_on(connection))
     for plugin in database.plugins:
         await plugin.after(outcome, connection)
     return outcome
+
+
+def _fetch_on(connection: Connection) -> Fetch:
+    async def fetch(statement: Statement) -> Sequence[Row]:
+        return await connection.fetch(statement.text, statement.params)
+
+    return fetch

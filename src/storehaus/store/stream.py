@@ -9,6 +9,7 @@ from storehaus.driver import Row
 from storehaus.errors import QueryError
 from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
+from storehaus.store.pipeline import Fetch
 
 __all__ = ["RowStream", "checked_batch"]
 
@@ -33,7 +34,7 @@ class RowStream(Generic[R]):
         statement: The query.
         build: Makes what is given of a batch of rows.
         batch: Rows fetched at a time.
-        complete: Adds to what was made of a batch; None adds nothing.
+        complete: Adds to what was made of a batch, on the same connection; None adds nothing.
     """
 
     __slots__ = ("_read", "_rows")
@@ -44,7 +45,7 @@ class RowStream(Generic[R]):
         statement: Statement,
         build: Callable[[Sequence[Row]], Sequence[R]],
         batch: int,
-        complete: Callable[[Sequence[R]], Awaitable[None]] | None = None,
+        complete: Callable[[Sequence[R], Fetch], Awaitable[None]] | None = None,
     ) -> None:
         self._read = partial(_read, database, statement, build, batch, complete)
         self._rows: AsyncGenerator[R] | None = None
@@ -79,9 +80,16 @@ async def _read(
     statement: Statement,
     build: Callable[[Sequence[Row]], Sequence[R]],
     batch: int,
-    complete: Callable[[Sequence[R]], Awaitable[None]] | None,
+    complete: Callable[[Sequence[R], Fetch], Awaitable[None]] | None,
 ) -> AsyncGenerator[R]:
     async with database.reading() as lent:
+        # Waiting for a second connection while holding one is how pools lock up.
+        async def fetch(statement: Statement) -> Sequence[Row]:
+            connection = await lent()
+            if statement.resets:
+                connection.mark_dirty()
+            return await connection.fetch(statement.text, statement.params)
+
         connection = await lent()
         if statement.resets:
             connection.mark_dirty()
@@ -91,7 +99,7 @@ async def _read(
             rows = await cursor.fetch(batch)
             built = build(rows)
             if complete is not None:
-                await complete(built)
+                await complete(built, fetch)
             for row in built:
                 yield row
             if len(rows) < batch:

@@ -1,19 +1,18 @@
-"""patch, restore and update_where."""
+"""patch and update_where."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
-from storehaus.errors import NotFound, QueryError
+from storehaus.errors import QueryError
 from storehaus.expr import Expression
 from storehaus.model import Model
 from storehaus.query import UpdateSet
 from storehaus.sql.assignments import compile_assignments
 from storehaus.sql.binder import Binder
 from storehaus.sql.filters import compile_filter, has_filter
-from storehaus.sql.statement import Statement
-from storehaus.sql.update import assignments, restore_one, update_by_key, update_where
+from storehaus.sql.update import assignments, update_by_key, update_where
 from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
 from storehaus.store.pipeline import Fetch
@@ -21,7 +20,7 @@ from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
 from storehaus.store.versions import absent, checked_version
 
-__all__ = ["Patch", "Restore", "UpdateWhere", "require_filter"]
+__all__ = ["Patch", "UpdateWhere", "require_filter"]
 
 M = TypeVar("M", bound=Model)
 
@@ -68,47 +67,6 @@ class Patch(Generic[M]):
         if not rows:
             (record_id,) = self.change.ids or (None,)
             raise await absent(self._table, fetch, record_id, self._version)
-        return Outcome(change=self.change, models=self._table.reader.models(rows), count=1)
-
-
-class Restore(Generic[M]):
-    """UPDATE that brings one soft-deleted row back.
-
-    Args:
-        table: The store's table.
-        change: `ids` (one) and `tags` are read.
-    """
-
-    __slots__ = ("_table", "change")
-
-    def __init__(self, table: Table[M], change: Change[M]) -> None:
-        self._table = table
-        self.change = change
-
-    def compile(self) -> Sequence[StatementBatch]:
-        """Check the id."""
-        info = self._table.info
-        if info.soft_delete is None:
-            raise QueryError(
-                f"{info.model.__name__} does not soft-delete, so there is nothing to restore",
-                model=info.model.__name__,
-            )
-        (record_id,) = self.change.ids or (None,)
-        key = self._table.key.params(record_id)
-        tags = checked_tags(info, self.change.tags)
-        statement = Statement(restore_one(info, len(key) + 1), (*key, tags))
-        return [StatementBatch(info=info, statement=always(statement))]
-
-    async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
-        """Give the row that is active again."""
-        del fetch
-        (rows,) = results
-        if not rows:
-            (record_id,) = self.change.ids or (None,)
-            name = self._table.info.name
-            raise NotFound(
-                f"{name}: no soft-deleted row with this id", table=name, record_id=record_id
-            )
         return Outcome(change=self.change, models=self._table.reader.models(rows), count=1)
 
 

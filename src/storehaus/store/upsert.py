@@ -1,6 +1,7 @@
 """upsert and upsert_many."""
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -109,14 +110,26 @@ class Upsert(Generic[M]):
         if len(rows) == batch.size:
             return places
         if self._conflict.where is None:
-            raise DatabaseError(
-                f"{self._table.info.name}: {batch.size - len(rows)} of {batch.size} rows were"
-                " not written, which a trigger or rule of the table must have decided"
-            )
+            raise self._disturbed(f"{batch.size - len(rows)} of {batch.size} rows were not written")
         # Rows that the condition left alone do not come back: the others are known by their keys.
+        # Keys with a NULL may be equal; nothing collides with them, so all come back, in order.
+        waiting: dict[tuple[Any, ...], deque[int]] = {}
+        for place in places:
+            waiting.setdefault(self._sent[place], deque()).append(place)
         positions = [column.position for column in self._conflict.target]
-        known = {self._sent[place]: place for place in places}
-        return [known[tuple(row[position] for position in positions)] for row in rows]
+        found: list[int] = []
+        for row in rows:
+            queue = waiting.get(tuple(_hashable(row[position]) for position in positions))
+            if not queue:
+                raise self._disturbed("a row came back under a key that was not sent")
+            found.append(queue.popleft())
+        if any(None in key and queue for key, queue in waiting.items()):
+            raise self._disturbed("a row without an equal was not written")
+        return found
+
+    def _disturbed(self, what: str) -> DatabaseError:
+        reason = "which a trigger or rule of the table must have decided"
+        return DatabaseError(f"{self._table.info.name}: {what}, {reason}")
 
     def _columns(
         self, models: Sequence[M], shape: Shape, indexes: Sequence[int]
@@ -138,7 +151,8 @@ class Upsert(Generic[M]):
                 model=self._table.info.model.__name__,
                 field=missing[0].name,
             )
-        return list(zip(*(columns[shape.index(column)] for column in target), strict=True))
+        parts = (map(_hashable, columns[shape.index(column)]) for column in target)
+        return list(zip(*parts, strict=True))
 
     def _group(
         self,
@@ -193,6 +207,10 @@ class Upsert(Generic[M]):
         return Statement(text, (*values, tags, *more), resets)
 
 
+def _hashable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 async def upsert(database: Database, work: Upsert[M], hooks: Sequence[Hook] = ()) -> Outcome[M]:
     """Run an upsert.
 
@@ -238,10 +256,32 @@ def conflict(
         taken: tuple[ColumnInfo, ...] = ()
     else:
         taken = _taken(info, target, update)
-    for column in (*taken, *(column for column, _ in changes)):
+    updated = (*taken, *(column for column, _ in changes))
+    _check_updated(info, updated)
+    if condition is not None:
+        _check_target(info, target, updated)
+    return Conflict(target, _predicate(info, index), taken, conditional, changes, condition)
+
+
+def _check_updated(info: TableInfo, updated: Sequence[ColumnInfo]) -> None:
+    for index, column in enumerate(updated):
         if not column.updatable:
             raise _refused(info, f"{column.name} may not be updated", column.name)
-    return Conflict(target, _predicate(info, index), taken, conditional, changes, condition)
+        if column in updated[:index]:
+            raise _refused(info, f"{column.name} is changed twice", column.name)
+
+
+def _check_target(
+    info: TableInfo, target: Sequence[ColumnInfo], updated: Sequence[ColumnInfo]
+) -> None:
+    """See that rows can be told apart by what comes back, where some are left alone."""
+    for column in target:
+        if column in updated:
+            reason = f"with where=, {column.name} is what tells rows apart and stays as it is"
+            raise _refused(info, reason, column.name)
+        if column.type.kind == "jsonb":
+            reason = f"with where=, {column.name} must tell rows apart, which JSON does not"
+            raise _refused(info, reason, column.name)
 
 
 def _taken(
@@ -262,8 +302,8 @@ def _taken(
 
 
 def _columns(info: TableInfo, fields: Sequence[Column[Any] | str]) -> tuple[ColumnInfo, ...]:
-    if isinstance(fields, str | Column):
-        raise _refused(info, "on and update are tuples of fields")
+    if isinstance(fields, str | Column) or not isinstance(fields, Iterable):
+        raise _refused(info, "on and update are tuples of fields; update may be a mapping too")
     found: list[ColumnInfo] = []
     for field in fields:
         foreign = isinstance(field, Column) and not issubclass(info.model, field.model)

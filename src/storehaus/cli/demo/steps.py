@@ -3,6 +3,7 @@
 from typing import Final
 
 from storehaus.cli.demo.airport import Airport, read_airports
+from storehaus.cli.demo.queries import group, page, stream, transact
 from storehaus.cli.demo.tour import Tour
 from storehaus.errors import UniqueViolation, ValidationError
 from storehaus.sql import QueryBuilder
@@ -153,6 +154,9 @@ STEPS: Final = (
     create,
     create_many,
     find,
+    group,
+    page,
+    stream,
     tag,
     change,
     upsert,
@@ -160,6 +164,7 @@ STEPS: Final = (
     write_by_query,
     refuse_duplicates,
     refuse_invalid,
+    transact,
 )
 """The steps in the order of the demo."""
 

@@ -13,9 +13,10 @@ from rich.text import Text
 from storehaus.cli.demo.airport import Airport
 from storehaus.cli.terminal import make_table
 from storehaus.errors import StorehausError
+from storehaus.expr.row import AnyRow
 from storehaus.haus import StoreHaus
 from storehaus.model import Model
-from storehaus.store import GenericStore, Upserted
+from storehaus.store import GenericStore, Page, Upserted
 
 __all__ = ["Entry", "Tour", "announce"]
 
@@ -90,6 +91,12 @@ class Tour:
         rows = [[getattr(airport, column) for column in columns] for airport in airports]
         self.console.print(make_table(columns, rows, right=("elevation",)))
 
+    def show_rows(self, rows: Sequence[AnyRow]) -> None:
+        """Show rows of a projection as a table below the step."""
+        first = rows[0].as_dict() if rows else {}
+        numbers = [label for label, value in first.items() if isinstance(value, int | float)]
+        self.console.print(make_table(list(first), rows, right=numbers))
+
     @contextmanager
     def watch(self, airports: Sequence[Airport]) -> Generator[Iterable[Airport]]:
         """Lend airports one by one, with a progress bar where there is a terminal."""
@@ -130,6 +137,8 @@ def _count(result: object) -> int | None:
             return int(result)
         case Sized():
             return len(result)
+        case Page():
+            return len(result.items)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # of any model
         case Model() | Upserted():
             return 1
         case _:
