@@ -1,6 +1,7 @@
 """Rows one by one, from a cursor on the server."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -36,7 +37,7 @@ class RowStream(Generic[R]):
         complete: Adds to what was made of a batch, on the same connection; None adds nothing.
     """
 
-    __slots__ = ("_batch", "_build", "_complete", "_database", "_rows", "_statement")
+    __slots__ = ("_read", "_rows")
 
     def __init__(
         self,
@@ -46,11 +47,7 @@ class RowStream(Generic[R]):
         batch: int,
         complete: Callable[[Sequence[R], Fetch], Awaitable[None]] | None = None,
     ) -> None:
-        self._database = database
-        self._statement = statement
-        self._build = build
-        self._batch = batch
-        self._complete = complete
+        self._read = partial(_read, database, statement, build, batch, complete)
         self._rows: AsyncGenerator[R] | None = None
 
     async def __aenter__(self) -> Self:
@@ -75,30 +72,38 @@ class RowStream(Generic[R]):
         if self._rows is not None:
             await self._rows.aclose()
 
-    async def _read(self) -> AsyncGenerator[R]:
-        statement = self._statement
-        async with self._database.reading() as lent:
-            # Waiting for a second connection while holding one is how pools lock up.
-            async def fetch(statement: Statement) -> Sequence[Row]:
-                connection = await lent()
-                if statement.resets:
-                    connection.mark_dirty()
-                return await connection.fetch(statement.text, statement.params)
 
+# It must not know the stream, which knows it: of a circle Python does not see soon that nobody
+# reads any more, and the connection would be lent until then.
+async def _read(
+    database: Database,
+    statement: Statement,
+    build: Callable[[Sequence[Row]], Sequence[R]],
+    batch: int,
+    complete: Callable[[Sequence[R], Fetch], Awaitable[None]] | None,
+) -> AsyncGenerator[R]:
+    async with database.reading() as lent:
+        # Waiting for a second connection while holding one is how pools lock up.
+        async def fetch(statement: Statement) -> Sequence[Row]:
             connection = await lent()
             if statement.resets:
                 connection.mark_dirty()
-            cursor = await connection.cursor(statement.text, statement.params)
-            while True:
-                await lent()
-                rows = await cursor.fetch(self._batch)
-                built = self._build(rows)
-                if self._complete is not None:
-                    await self._complete(built, fetch)
-                for row in built:
-                    yield row
-                if len(rows) < self._batch:
-                    return
+            return await connection.fetch(statement.text, statement.params)
+
+        connection = await lent()
+        if statement.resets:
+            connection.mark_dirty()
+        cursor = await connection.cursor(statement.text, statement.params)
+        while True:
+            await lent()
+            rows = await cursor.fetch(batch)
+            built = build(rows)
+            if complete is not None:
+                await complete(built, fetch)
+            for row in built:
+                yield row
+            if len(rows) < batch:
+                return
 
 
 def checked_batch(batch: Any) -> int:
