@@ -24,7 +24,6 @@ from storehaus import (
     ValidationError,
     case,
     cast,
-    coalesce,
     count,
     cte,
     desc,
@@ -215,7 +214,7 @@ async def test_other_shapes_of_queries(verbs: StoreHaus) -> None:
         .select(
             literal("scalar").as_("country"),
             City.id.as_("cities"),
-            coalesce(scalar(base.select(sum_(City.people))), 0).as_("people"),
+            scalar(base.select(sum_(City.people))).as_("people"),
         ),
         "exists": base.filter(
             exists_(QueryBuilder(Country).filter(Country.code == City.country)), City.id < 4

@@ -45,6 +45,7 @@ def compile_filter(info: TableInfo, query: Fluent[Any], binder: Writer) -> str:
         "offset",
         "locks",
         "ctes",
+        "relations",
     ):
         if getattr(clauses, name) not in {None, ()}:
             raise QueryError(
@@ -64,6 +65,7 @@ _NAMES = {
     "ctes": "common table expression",
     "joins": "join",
     "locks": "lock",
+    "relations": "relation to load",
 }
 
 
