@@ -17,6 +17,7 @@ from storehaus.sql import (
 )
 from storehaus.store.database import Database
 from storehaus.store.page import Page, read_page
+from storehaus.store.pipeline import Fetch
 from storehaus.store.projection import ProjectionReader, projection
 from storehaus.store.related import load_related
 from storehaus.store.stream import RowStream, checked_batch
@@ -141,8 +142,8 @@ class Reads(Generic[M]):
         statement = compile_find(self._table.info, asked)
         relations = asked.clauses.relations
 
-        async def related(models: Sequence[M]) -> None:
-            await load_related(self._database, self._table.info, models, relations)
+        async def related(models: Sequence[M], fetch: Fetch) -> None:
+            await load_related(fetch, self._table.info, models, relations)
 
         build = self._table.reader.models
         return RowStream(self._database, statement, build, rows, related if relations else None)
@@ -192,7 +193,7 @@ class Reads(Generic[M]):
             ValidationError: When a row holds a value that cannot be a key, or none yet.
         """
         given = list(rows)
-        await load_related(self._database, self._table.info, given, relations)
+        await load_related(self._database.fetch, self._table.info, given, relations)
         return given
 
     async def list_all(self) -> list[M]:

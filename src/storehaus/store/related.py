@@ -11,7 +11,7 @@ from storehaus.model import ColumnInfo, Relation, TableInfo
 from storehaus.model.routes import Route, route_of
 from storehaus.model.validation import wire_keys
 from storehaus.sql.related import compile_related
-from storehaus.store.database import Database
+from storehaus.store.pipeline import Fetch
 from storehaus.store.rows import RowReader
 
 __all__ = ["load_related"]
@@ -29,7 +29,7 @@ class _Step:
 
 
 async def load_related(
-    database: Database,
+    fetch: Fetch,
     info: TableInfo,
     rows: Sequence[Any],
     relations: Sequence[Relation[Any, Any]],
@@ -37,7 +37,7 @@ async def load_related(
     """Load relations into rows; they are the instances' attributes then.
 
     Args:
-        database: Where statements run.
+        fetch: Runs a statement.
         info: The model of the rows.
         rows: Instances of the model. Nothing is sent where there are none.
         relations: What to load, with what is nested in it.
@@ -54,7 +54,7 @@ async def load_related(
                 f"row {index} is a {type(row).__name__}, not a {info.model.__name__}",
                 model=info.model.__name__,
             )
-    await _load(database, rows, steps)
+    await _load(fetch, rows, steps)
 
 
 def _steps(info: TableInfo, relations: Sequence[Relation[Any, Any]]) -> tuple[_Step, ...]:
@@ -80,21 +80,21 @@ def _steps(info: TableInfo, relations: Sequence[Relation[Any, Any]]) -> tuple[_S
     return tuple(found.values())
 
 
-async def _load(database: Database, rows: Sequence[Any], steps: Sequence[_Step]) -> None:
+async def _load(fetch: Fetch, rows: Sequence[Any], steps: Sequence[_Step]) -> None:
     for step in steps:
-        related = await _load_one(database, rows, step)
+        related = await _load_one(fetch, rows, step)
         if related:
-            await _load(database, related, step.nested)
+            await _load(fetch, related, step.nested)
 
 
-async def _load_one(database: Database, rows: Sequence[Any], step: _Step) -> Sequence[Any]:
+async def _load_one(fetch: Fetch, rows: Sequence[Any], step: _Step) -> Sequence[Any]:
     """Load one relation, give the related rows, each once."""
     relation, route = step.relation, step.route
     row_keys = list(map(attrgetter(*[column.name for column in route.own]), rows))
     keys, arrays = _wire_keys(relation.model.__name__, route.own, row_keys)
     found: Sequence[Row] = ()
     if keys:
-        found = await database.fetch(compile_related(relation, route, arrays))
+        found = await fetch(compile_related(relation, route, arrays))
     models, once = _models(route, found)
     numbers = {key: number for number, key in enumerate(keys, start=1)}
     if relation.declared.many:

@@ -8,6 +8,7 @@ from storehaus.driver import Row
 from storehaus.errors import QueryError
 from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
+from storehaus.store.pipeline import Fetch
 
 __all__ = ["RowStream", "checked_batch"]
 
@@ -32,7 +33,7 @@ class RowStream(Generic[R]):
         statement: The query.
         build: Makes what is given of a batch of rows.
         batch: Rows fetched at a time.
-        complete: Adds to what was made of a batch; None adds nothing.
+        complete: Adds to what was made of a batch, where the stream runs; None adds nothing.
     """
 
     __slots__ = ("_batch", "_build", "_complete", "_database", "_rows", "_statement")
@@ -43,7 +44,7 @@ class RowStream(Generic[R]):
         statement: Statement,
         build: Callable[[Sequence[Row]], Sequence[R]],
         batch: int,
-        complete: Callable[[Sequence[R]], Awaitable[None]] | None = None,
+        complete: Callable[[Sequence[R], Fetch], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
         self._statement = statement
@@ -77,6 +78,13 @@ class RowStream(Generic[R]):
     async def _read(self) -> AsyncGenerator[R]:
         statement = self._statement
         async with self._database.reading() as lent:
+
+            async def fetch(related: Statement) -> Sequence[Row]:
+                connection = await lent()
+                if related.resets:
+                    connection.mark_dirty()
+                return await connection.fetch(related.text, related.params)
+
             connection = await lent()
             if statement.resets:
                 connection.mark_dirty()
@@ -86,7 +94,9 @@ class RowStream(Generic[R]):
                 rows = await cursor.fetch(self._batch)
                 built = self._build(rows)
                 if self._complete is not None:
-                    await self._complete(built)
+                    # Not on a second connection: streams that hold one and wait for another would
+                    # wait for each other.
+                    await self._complete(built, fetch)
                 for row in built:
                     yield row
                 if len(rows) < self._batch:
