@@ -1,7 +1,7 @@
 """The right-hand sides of SET."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, cast, get_origin
 
 from storehaus.errors import QueryError, ValidationError
 from storehaus.expr import Column
@@ -94,6 +94,15 @@ def assigned_sql(scope: Scope, target: Operand, value: object) -> str:
 
 
 def assignable(source: ColumnType, target: ColumnType) -> bool:
-    """Whether a computed value can be stored in a column without being rounded."""
-    loses = target.kind == "integer" and source.kind in NUMBERS[1:]
+    """Whether a computed value can be stored in a column, and read from it again.
+
+    What may have a fraction is no integer, but a sum of integers is one; a fraction of more digits
+    than the column has is rounded. JSON must be what the field is read as: nothing in the database
+    would say so.
+    """
+    if source.kind == target.kind == "jsonb":
+        given, wanted = source.python, target.python
+        return wanted is Any or given in {wanted, get_origin(wanted)}
+    whole = source.kind == "integer" or source.python is int
+    loses = target.kind == "integer" and source.kind in NUMBERS and not whole
     return comparable(source, target) and not loses

@@ -216,6 +216,8 @@ def _combined(
 ) -> "QueryBuilder[M]":
     if not isinstance(right, Query):
         raise QueryError(f"a query is combined with another, not with {type(right).__name__}")
+    if left.clauses.relations or right.clauses.relations:  # pyright: ignore[reportUnknownMemberType]  # any model
+        raise QueryError("relations are included in the whole: one.union(other).include(...)")
     models = (left.model, right.model)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]  # any model
     if models[0] is None or models[0] is not models[1]:
         raise QueryError("two queries are combined when both name the same model")

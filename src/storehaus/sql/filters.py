@@ -46,6 +46,7 @@ def compile_filter(info: TableInfo, query: Fluent[Any], binder: Writer) -> str:
         "offset",
         "locks",
         "ctes",
+        "relations",
     ):
         if getattr(clauses, name) != getattr(_PLAIN, name):
             raise QueryError(
@@ -68,6 +69,7 @@ _NAMES = {
     "ctes": "common table expression",
     "joins": "join",
     "locks": "lock",
+    "relations": "relation to load",
 }
 
 

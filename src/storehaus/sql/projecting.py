@@ -292,16 +292,18 @@ class Projecting:
             *items: Columns, expressions, `count().as_("n")`, models (an instance of each), names.
 
         Raises:
-            QueryError: When there is none, or something is none of these.
+            QueryError: When there is none, something is none of these, or relations are included.
         """
         if not items:
             raise QueryError("select() asks for something: columns, expressions or models")
+        _refuse_relations(self.clauses)
         chosen = tuple(map(selected, items))
         return remade(Selection, msgspec.structs.replace(self.clauses, items=chosen))
 
     def all_models(self) -> Any:
         """Ask for an instance of each model that takes part, in the order of the joins."""
         clauses = self.clauses
+        _refuse_relations(clauses)
         sources = [clauses.source, *(join.source for join in clauses.joins)]
         found = tuple(
             Entity(source)
@@ -311,6 +313,14 @@ class Projecting:
         if not found:
             raise QueryError("no model takes part: select(...) says what is asked for")
         return remade(Selection, msgspec.structs.replace(clauses, items=found))
+
+
+def _refuse_relations(clauses: Clauses) -> None:
+    if clauses.relations:
+        raise QueryError(
+            "include() loads relations of whole rows, which a projection does not give:"
+            " use find(), page() or stream(), or load_related()"
+        )
 
 
 def combined(
