@@ -210,7 +210,9 @@ class Comments(GenericStore[Comment]):
     users: GenericStore[User]  # the rule below asks it
 
     async def before_create(self, change: Change[Comment]) -> None:
-        """Refuse comments by banned users, whichever verb they come by."""
+        """Refuse comments by banned users, and those whose writers only the database knows."""
+        if change.query is not None:
+            raise BannedError
         writers = {comment.author_id for comment in change.models or ()}
         if await self.users.exists(User.id.in_(writers), User.banned.is_true()):
             raise BannedError
