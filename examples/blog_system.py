@@ -127,7 +127,7 @@ class Comment(
     soft_delete=True,
     indexes=(Index("flags", where="state = 'flagged'"),),
 ):
-    """What somebody says about a post."""
+    """What somebody says about a post; deleted and restored with it."""
 
     post_id: Field[UUID] = field(references=Post.id, on_delete="cascade", index=True, update=False)
     author_id: Field[UUID] = field(references=User.id, index=True, update=False)
@@ -146,7 +146,7 @@ class Tag(Model, table="blog_tags", schema="storehaus_examples"):
 
 
 class PostTag(Model, table="blog_post_tags", schema="storehaus_examples"):
-    """Which post has which topic."""
+    """Which post has which topic, until the post is purged."""
 
     post_id: Field[UUID] = field(primary_key=True, references=Post.id, on_delete="cascade")
     tag: Field[str] = field(primary_key=True, references=Tag.name, index=True, max_length=30)
@@ -210,7 +210,9 @@ class Comments(GenericStore[Comment]):
     users: GenericStore[User]  # the rule below asks it
 
     async def before_create(self, change: Change[Comment]) -> None:
-        """Refuse comments by banned users, whichever verb they come by."""
+        """Refuse comments by banned users, and those whose writers only the database knows."""
+        if change.query is not None:
+            raise BannedError
         writers = {comment.author_id for comment in change.models or ()}
         if await self.users.exists(User.id.in_(writers), User.banned.is_true()):
             raise BannedError
