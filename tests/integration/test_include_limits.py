@@ -4,7 +4,7 @@ import pytest
 
 from fix_haus import counted_haus
 from fix_relations import Blog, Post, User
-from storehaus import QueryBuilder, QueryError, RelationNotLoaded
+from storehaus import QueryBuilder, QueryError
 
 pytestmark = pytest.mark.anyio
 
@@ -37,15 +37,3 @@ async def test_include_adds_to_earlier_ones(blog: Blog) -> None:
     assert (post.author.name, post.tags) == ("Ann", [])
     with pytest.raises(QueryError, match=r"Post\.author stands twice"):
         await blog.store(Post).find(WITH_AUTHORS.include(Post.author))
-
-
-async def test_writes_give_rows_without_relations(blog: Blog) -> None:
-    """A write by query gives the rows as stored; what it includes is not loaded."""
-    await blog.create(ANN, BOB, *POSTS)
-
-    written = await blog.store(Post).update_where(
-        QueryBuilder(Post).filter(Post.id == 1).include(Post.author), {Post.title: "new"}
-    )
-
-    with pytest.raises(RelationNotLoaded):
-        _ = written[0].author
