@@ -136,7 +136,7 @@ _ = Thing.name.is_true()  # error: misc | reportAttributeAccessIssue
 _ = Thing.id.is_distinct_from("x")  # error: arg-type | reportArgumentType
 _ = excluded("name")  # error: arg-type | reportArgumentType
 _ = ~Thing.flag  # error: operator | reportOperatorIssue
-_ = -Thing.id  # error: operator | reportOperatorIssue
+_ = -Thing.name  # error: misc | reportOperatorIssue
 
 # Functions by name.
 c4: Expression[int] = func.now(returns=str)  # error: arg-type | reportAssignmentType
