@@ -8,7 +8,7 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -131,11 +131,44 @@ async def compare(title: str, ours: Work, raw: Work, *, rounds: int = 9, repeat:
     return median
 
 
-async def _time(work: Work, repeat: int) -> float:
-    started = time.perf_counter()
+async def take_turns(
+    works: Mapping[str, Work],
+    *,
+    rounds: int = 15,
+    repeat: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[float]]:
+    """Let several take turns; give the seconds of one call of each, round by round.
+
+    Args:
+        works: What takes turns, by name.
+        rounds: Turns of each; the first one warms up and does not count.
+        repeat: Calls in one turn.
+        clock: What gives the time; `time.process_time` that of this process only.
+    """
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(rounds + 1):
+        # As in `compare`, nobody always goes first.
+        for name in sorted(works, reverse=bool(turn % 2)):
+            taken = await _time(works[name], repeat, clock)
+            if turn:
+                found[name].append(taken / repeat)
+    return found
+
+
+def spread(values: Sequence[float], unit: float = 1e-6, name: str = "us") -> str:
+    """Write the median of durations with least and greatest."""
+    low, middle, high = (
+        each / unit for each in (min(values), statistics.median(values), max(values))
+    )
+    return f"{middle:.0f} {name} ({low:.0f} - {high:.0f})"
+
+
+async def _time(work: Work, repeat: int, clock: Callable[[], float] = time.perf_counter) -> float:
+    started = clock()
     for _ in range(repeat):
         await work()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def _duration(seconds: float) -> str:
