@@ -222,9 +222,7 @@ async def test_every_type_takes_expressions(verbs: StoreHaus) -> None:
     (row,) = await store.update_where(
         Every.id == one.id,
         {
-            Every.shade: scalar(
-                QueryBuilder(other).filter(other.name == "two").select(other.shade)
-            ),
+            Every.shade: scalar(two_again.select(other.shade)),
             Every.rank: case((Every.name == "one", Rank.LOW), else_=Rank.HIGH),
             Every.price: Every.price * 2,
             Every.words: literal(["x", "y"]),
@@ -290,7 +288,7 @@ UNKEPT: dict[str, Any] = {
     "right join": CITIES.join(Country, on=Country.code == City.country, how="right"),
     "limit": CITIES.filter(City.id > 0).limit(3),
     "offset": CITIES.filter(City.id > 0).offset(3),
-    "distinct": CITIES.filter(City.id > 0).distinct(),
+    "distinct": CITIES.filter(City.id > 0).distinct(City.country),
     "group": CITIES.filter(City.id > 0).group_by(City.country),
     "having": CITIES.filter(City.id > 0).having(count() > 1),
     "lock": CITIES.filter(City.id > 0).for_update(),
@@ -331,8 +329,6 @@ async def test_what_a_write_cannot_keep_to_is_refused_unsent(
         {City.people: scalar(CITIES.select(City.id, City.people))},
         {City.people: Country.name},
         {City.people: CITIES.select(City.id)},
-        {City.people: count()},
-        {City.people: sum_(City.people)},
         {City.people: case((City.id > 3, "x"), else_="y")},
         {City.people: exists_(CITIES)},
         {City.people: 1, "people": 2},
