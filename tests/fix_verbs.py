@@ -17,7 +17,20 @@ import msgspec
 import pytest
 
 from fix_haus import config_of, driver_of
-from storehaus import Field, Index, Model, Numeric, SmallInt, StoreHaus, Unique, field, uuid7
+from storehaus import (
+    Field,
+    Index,
+    Many,
+    Model,
+    Numeric,
+    One,
+    SmallInt,
+    StoreHaus,
+    Unique,
+    field,
+    related,
+    uuid7,
+)
 from storehaus.migrations import migrate
 from storehaus.testing import CountingDriver
 
@@ -150,7 +163,34 @@ class Pair(Model, table="pairs", schema="verbs"):
     level: Field[int] = field(default=0)
 
 
-VERBS: tuple[type[Model], ...] = (Every, Copy, Tally, Country, City, Reading, Station, Pair)
+class Owner(Model, table="owners", schema="verbs"):
+    """Has pets."""
+
+    id: Field[int] = field(primary_key=True)
+    name: Field[str]
+    pets: Many["Pet"] = related(lambda: Pet.owner_id)
+
+
+class Pet(Model, table="pets", schema="verbs"):
+    """Has an owner."""
+
+    id: Field[int] = field(primary_key=True)
+    owner_id: Field[int] = field(references=Owner.id)
+    owner: One[Owner] = related(owner_id)
+
+
+VERBS: tuple[type[Model], ...] = (
+    Every,
+    Copy,
+    Tally,
+    Country,
+    City,
+    Reading,
+    Station,
+    Pair,
+    Owner,
+    Pet,
+)
 
 
 def city(number: int, **values: Any) -> City:
@@ -176,7 +216,7 @@ async def empty_verbs(verbs_url: str) -> None:
     """Empties the tables of `VERBS`."""
     connection = await asyncpg.connect(verbs_url)
     try:
-        names = [model.__table_info__.name for model in VERBS]
+        names = [model.__table_info__.name for model in reversed(VERBS)]
         await connection.execute(";".join(f'DELETE FROM verbs."{name}"' for name in names))
     finally:
         await connection.close()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fix_haus import counted_haus
 from fix_relations import Blog, Comment, Kind, Post, PostTag, Room, RoomKind, Tag, User
 from storehaus import (
     QueryBuilder,
@@ -329,3 +330,14 @@ def test_include_leaves_the_query_as_it_is() -> None:
     """Queries are values; the SQL is that of the query without."""
     assert WITH_POSTS.to_sql() == USERS.to_sql()
     assert USERS.clauses.relations == ()
+
+
+async def test_stream_needs_one_connection(related_url: str, blog: Blog) -> None:
+    """As many streams as there are connections do not wait for each other."""
+    await filled(blog)
+    async with counted_haus(related_url, max_connections=1) as (haus, driver):
+        async with haus.store(User).stream(WITH_POSTS, batch=1) as rows:
+            got = [ids(row.posts) async for row in rows]
+        assert got == [[0, 2, 4], [1, 3, 5], []]
+        assert {call.connection for call in driver.calls} == {1}
+        assert driver.counts["fetch"] == 3
