@@ -494,7 +494,7 @@ class Unrest:
         await copy(self._bench, Thing, rows)
 
 
-@QUIET
+@settings(QUIET, max_examples=40)
 @given(order=orders, size=st.sampled_from([1, 2, 5, 9]), seed=st.integers(0, 2**32))
 def test_rows_that_stay_are_neither_skipped_nor_repeated(
     bench: tuple[Run, Bench], order: list[Way], size: int, seed: int
