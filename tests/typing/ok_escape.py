@@ -20,7 +20,7 @@ from storehaus import (
     sqlalchemy_table,
 )
 from storehaus.sql import QueryBuilder
-from storehaus.sql.select import compile_find
+from storehaus.sql.recipes import compile_find
 
 
 class Thing(Model, table="things"):

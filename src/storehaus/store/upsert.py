@@ -208,7 +208,7 @@ class Upsert(Generic[M]):
 
 
 def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # of anything
 
 
 async def upsert(database: Database, work: Upsert[M], hooks: Sequence[Hook] = ()) -> Outcome[M]:
@@ -302,7 +302,7 @@ def _taken(
 
 
 def _columns(info: TableInfo, fields: Sequence[Column[Any] | str]) -> tuple[ColumnInfo, ...]:
-    if isinstance(fields, str | Column) or not isinstance(fields, Iterable):
+    if isinstance(fields, str | Column) or not isinstance(fields, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
         raise _refused(info, "on and update are tuples of fields; update may be a mapping too")
     found: list[ColumnInfo] = []
     for field in fields:
