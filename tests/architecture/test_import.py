@@ -57,10 +57,10 @@ def test_import_starts_no_thread(after_import: dict[str, Any]) -> None:
 
 FUNCTION = "from storehaus import sql; assert sql('SELECT 1').to_sql().text == 'SELECT 1'"
 PACKAGE = """
-import storehaus.sql.select
+import storehaus.sql.recipes
 import storehaus.sql.delete
 from storehaus.sql import QueryBuilder
-from storehaus.sql.select import compile_find
+from storehaus.sql.recipes import compile_find
 assert QueryBuilder.__name__ == 'QueryBuilder' and callable(compile_find)
 """
 
