@@ -182,7 +182,7 @@ def test_deleted_rows_of_a_model_without_soft_delete() -> None:
 @pytest.mark.parametrize("query", [QueryBuilder(Airport).limit(1), QueryBuilder(Airport).offset(1)])
 def test_write_by_query_has_no_limit(query: QueryBuilder[Airport]) -> None:
     """UPDATE and DELETE know no LIMIT; ignoring it would touch more rows than meant."""
-    with pytest.raises(QueryError, match="has no (limit|offset)"):
+    with pytest.raises(QueryError, match=r"has no (limit|offset)"):
         compile_filter(Airport.__table_info__, query, Binder())
 
 
