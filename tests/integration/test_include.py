@@ -15,6 +15,7 @@ from storehaus import (
     alias,
     count,
     exists_,
+    func,
 )
 
 pytestmark = pytest.mark.anyio
@@ -341,3 +342,25 @@ async def test_stream_needs_one_connection(related_url: str, blog: Blog) -> None
         assert got == [[0, 2, 4], [1, 3, 5], []]
         assert {call.connection for call in driver.calls} == {1}
         assert driver.counts["fetch"] == 3
+
+
+@pytest.mark.parametrize("verb", ["find", "stream", "page"])
+async def test_function_of_a_relation_leaves_no_trace(
+    related_url: str, blog: Blog, verb: str
+) -> None:
+    """What it sets on the connection of a transaction is not there for the next one."""
+    await filled(blog)
+    sets = func.set_config("storehaus.leak", "x", False, returns=str) == "x"
+    query = USERS.include(User.posts.filter(sets).order_by(Post.id))
+    async with counted_haus(related_url, max_connections=1) as (haus, driver):
+        store = haus.store(User)
+        async with haus.transaction():
+            if verb == "stream":
+                got = [ids(row.posts) async for row in store.stream(query, batch=2)]
+            elif verb == "page":
+                got = [ids(row.posts) for row in (await store.page(query)).items]
+            else:
+                got = [ids(row.posts) for row in await store.find(query)]
+        assert got == [[0, 2, 4], [1, 3, 5], []]
+        rows = await driver.fetch("SELECT current_setting('storehaus.leak', true)")
+        assert rows[0][0] in {None, ""}
