@@ -143,8 +143,11 @@ async def test_every_column_of_a_model_reads_back(haus: StoreHaus) -> None:
 
     (row,) = await haus.execute(sa.select(airports))
 
+    columns = Airport.__table_info__.columns
+    # The table has one column that no instance has.
     assert row.as_dict() == {
-        column.column: getattr(stored, column.name) for column in Airport.__table_info__.columns
+        **{column.column: getattr(stored, column.name) for column in columns},
+        "__deletion__": None,
     }
 
 
