@@ -19,6 +19,7 @@ class Column(Expression[T]):
     Args:
         model: The class the field belongs to, or its alias.
         name: Name of the field.
+        key: What tells it from other columns; None is the class and the name.
     """
 
     __slots__ = ("key", "model", "name")
@@ -28,10 +29,10 @@ class Column(Expression[T]):
     key: tuple[Any, ...]
     """What tells it from other columns, and hashes at C speed."""
 
-    def __init__(self, model: type[Any], name: str) -> None:
+    def __init__(self, model: type[Any], name: str, key: tuple[Any, ...] | None = None) -> None:
         object.__setattr__(self, "model", model)
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "key", (model, name))
+        object.__setattr__(self, "key", key or (model, name))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a column cannot be changed: {self!r}")

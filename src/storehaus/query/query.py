@@ -33,12 +33,15 @@ class Fluent(Subselect[R_co]):
         clauses: What is asked for.
     """
 
-    __slots__ = ("clauses",)
+    __slots__ = ("clauses", "written")
 
     clauses: Clauses
+    written: Any
+    """What the layer that writes it keeps of it; None before it was written."""
 
     def __init__(self, clauses: Clauses) -> None:
         object.__setattr__(self, "clauses", clauses)
+        object.__setattr__(self, "written", None)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a query cannot be changed: every method gives a new one ({name})")
@@ -283,6 +286,7 @@ def remade(cls: type[Any], clauses: Clauses) -> Any:
     """Make a query of a class with other clauses."""
     made: Any = object.__new__(cls)
     object.__setattr__(made, "clauses", clauses)
+    object.__setattr__(made, "written", None)
     return made
 
 

@@ -64,21 +64,25 @@ class Alias:
         record: What it stands for.
     """
 
-    __slots__ = ("__alias__", "__columns__")
+    __slots__ = ("__alias__", "__columns__", "__key__")
 
     __alias__: AliasRecord
     __columns__: dict[str, Column[Any]]
+    __key__: tuple[Any, ...]
+    """What tells it from others, and hashes at C speed."""
 
     def __init__(self, record: AliasRecord) -> None:
         self.__alias__ = record
         self.__columns__ = {}
+        self.__key__ = (Alias, record.model, record.name, record.cte)
 
     def __getattr__(self, name: str) -> Column[Any]:
-        if name in {"__alias__", "__columns__"} or name not in self.__table_info__.by_name:
+        if name in self.__slots__ or name not in self.__table_info__.by_name:
             raise AttributeError(f"the alias has no field {name!r}")
         known = self.__columns__.get(name)
         if known is None:
-            known = self.__columns__[name] = Column(cast("type[Any]", self), name)
+            owner = cast("type[Any]", self)
+            known = self.__columns__[name] = Column(owner, name, (self.__key__, name))
         return known
 
     @property

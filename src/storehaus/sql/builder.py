@@ -237,28 +237,31 @@ def as_query(info: TableInfo, *parts: Condition | Fluent[Any]) -> QueryBuilder[A
     if len(queries) > 1:
         raise QueryError("one query is needed, not several", model=info.model.__name__)
     clauses = queries[0].clauses if queries else _EMPTY
-    if clauses.items is not None:
-        raise QueryError(
-            "a projection has no models: use store.select(query)", model=info.model.__name__
-        )
+    _check(info, clauses)
+    if len(parts) == 1 and isinstance(parts[0], QueryBuilder) and clauses.source is not None:
+        # As it is, for what is known of it already.
+        return parts[0]  # pyright: ignore[reportUnknownVariableType]  # of any model
     if clauses.source is None:
         clauses = msgspec.structs.replace(clauses, source=info.model)
-    model = model_of(clauses.source)
-    if model is not info.model:
-        raise QueryError(
-            f"the query is about {'a projection' if model is None else model.__name__},"
-            f" not about {info.model.__name__}",
-            model=info.model.__name__,
-        )
-    if any(join.how in {"right", "full"} for join in clauses.joins):
-        raise QueryError(
-            f"a right or full join gives rows without {info.model.__name__} too: use"
-            " store.select(query.models()) or query.select(…)",
-            model=info.model.__name__,
-        )
     query: QueryBuilder[Any] = remade(QueryBuilder, clauses)
     conditions: Iterable[Any] = [part for part in parts if not isinstance(part, Fluent)]
     return query.filter(*conditions) if conditions else query
+
+
+def _check(info: TableInfo, clauses: Clauses) -> None:
+    name = info.model.__name__
+    if clauses.items is not None:
+        raise QueryError("a projection has no models: use store.select(query)", model=name)
+    model = info.model if clauses.source is None else model_of(clauses.source)
+    if model is not info.model:
+        other = "a projection" if model is None else model.__name__
+        raise QueryError(f"the query is about {other}, not about {name}", model=name)
+    if clauses.joins and any(join.how in {"right", "full"} for join in clauses.joins):
+        raise QueryError(
+            f"a right or full join gives rows without {name} too: use"
+            " store.select(query.models()) or query.select(…)",
+            model=name,
+        )
 
 
 _EMPTY = Clauses()

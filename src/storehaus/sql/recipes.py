@@ -113,6 +113,11 @@ def prepare(info: TableInfo | None, query: Fluent[Any], write: Write) -> tuple[R
     Raises:
         QueryError: When the query is about another model, or means nothing.
     """
+    written = query.written
+    # A query that is kept and asked again need not be looked at again: nothing in it can change.
+    if written is not None and written[0] is info and written[1] is write:
+        recipe, nodes = written[2:]
+        return recipe, nodes
     clauses = query.clauses
     if clauses.source is None and info is not None:
         clauses = msgspec.structs.replace(clauses, source=info.model)
@@ -132,6 +137,7 @@ def prepare(info: TableInfo | None, query: Fluent[Any], write: Write) -> tuple[R
         if len(known) >= _MOST_RECIPES:
             known.pop(next(iter(known)))
         known[shape] = recipe
+    object.__setattr__(query, "written", (info, write, recipe, values.nodes))
     return recipe, values.nodes
 
 

@@ -17,7 +17,7 @@ from storehaus.expr.node import Node, Parameter, Value, Values
 from storehaus.model.base import ModelMeta
 from storehaus.query.clauses import Clauses, Lock
 from storehaus.query.query import Fluent
-from storehaus.query.sources import Combined, Cte, Derived, Join
+from storehaus.query.sources import Alias, Combined, Cte, Derived, Join
 
 __all__ = ["Collector", "shape_of"]
 
@@ -79,8 +79,14 @@ def _itself(part: Any, values: Collector) -> Hashable:
 
 
 def _value(node: Value, values: Collector) -> Hashable:
+    # As `place`, without a call: values are what there is most of.
+    key, places = id(node), values.places
+    place = places.get(key)
+    if place is None:
+        place = places[key] = len(values.nodes)
+        values.nodes.append(node)
     kind: Any = type(node.value)  # pyright: ignore[reportUnknownVariableType]  # any type
-    return (_kind(node.value) if kind is list else kind, values.place(node))
+    return (_kind(node.value) if kind is list else kind, place)
 
 
 def _values(node: Values, values: Collector) -> Hashable:
@@ -116,28 +122,65 @@ def _query(query: Fluent[Any], values: Collector) -> Hashable:
 
 
 def _tuple(parts: tuple[Any, ...], values: Collector) -> Hashable:
+    if not parts:
+        return parts
+    if len(parts) == 1:
+        part = parts[0]
+        return (_TAKERS[type(part)](part, values),)
     return tuple([_TAKERS[type(part)](part, values) for part in parts])
+
+
+def _alias(alias: Alias, values: Collector) -> Hashable:
+    del values
+    return alias.__key__
 
 
 def _record(kind: type[Any], members: Mapping[str, Any]) -> _Taker:
     """Make the taker of a record, given the annotations of its members."""
     plain = [name for name, annotation in members.items() if _is_plain(annotation)]
     deep = [name for name in members if name not in plain]
-    words = attrgetter(*plain) if plain else None
-    parts = attrgetter(*deep) if len(deep) > 1 else _one_of(deep)
+    words = attrgetter(*plain) if plain else _nothing
+    # Records of one or two parts are nearly all; for them a list would cost as much as the rest.
+    if len(deep) == 1:
+        return _with_one(kind, words, attrgetter(*deep))
+    if len(deep) == 2:  # noqa: PLR2004 - as above
+        return _with_two(kind, words, attrgetter(*deep))
+    parts: Callable[[Any], tuple[Any, ...]] = attrgetter(*deep) if deep else _no_parts
 
     def take(node: Any, values: Collector) -> Hashable:
         shapes = [_TAKERS[type(part)](part, values) for part in parts(node)]
-        return (kind, words and words(node), *shapes)
+        return (kind, words(node), *shapes)
 
     return take
 
 
-def _one_of(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    if not names:
-        return lambda _node: ()
-    get = attrgetter(names[0])
-    return lambda node: (get(node),)
+def _with_one(kind: type[Any], words: Callable[[Any], Any], get: Callable[[Any], Any]) -> _Taker:
+    def take(node: Any, values: Collector) -> Hashable:
+        part = get(node)
+        return (kind, words(node), _TAKERS[type(part)](part, values))
+
+    return take
+
+
+def _with_two(kind: type[Any], words: Callable[[Any], Any], get: Callable[[Any], Any]) -> _Taker:
+    def take(node: Any, values: Collector) -> Hashable:
+        one, two = get(node)
+        return (
+            kind,
+            words(node),
+            _TAKERS[type(one)](one, values),
+            _TAKERS[type(two)](two, values),
+        )
+
+    return take
+
+
+def _nothing(_node: object) -> None:
+    return None
+
+
+def _no_parts(_node: object) -> tuple[Any, ...]:
+    return ()
 
 
 def _is_plain(annotation: Any) -> bool:
@@ -177,7 +220,7 @@ def _takers() -> _Takers:
     found[Lock] = _record(Lock, dict.fromkeys(Lock.__struct_fields__))
     found |= dict.fromkeys(_kinds(Computed), _computed)
     found |= dict.fromkeys((str, bool, int, type(None), ModelMeta), _itself)
-    found |= {tuple: _tuple, Column: _column, Clauses: _clauses}
+    found |= {Alias: _alias, tuple: _tuple, Column: _column, Clauses: _clauses}
     found |= {Value: _value, Values: _values, Parameter: _parameter}
     return found
 
