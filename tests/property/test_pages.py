@@ -40,7 +40,7 @@ Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 # The same examples in each run, and without shrinking, which on a server takes long.
 QUIET = settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     database=None,
@@ -353,7 +353,7 @@ class Unrest:
         await copy(self._bench, Thing, rows)
 
 
-@settings(QUIET, max_examples=40)
+@settings(QUIET, max_examples=25)
 @given(order=orders, size=st.sampled_from([1, 2, 5, 9]), seed=st.integers(0, 2**32))
 def test_rows_that_stay_are_neither_skipped_nor_repeated(
     bench: tuple[Run, Bench], order: list[Way], size: int, seed: int
