@@ -302,12 +302,9 @@ def _call(scope: Scope, node: Call) -> Operand:
     name = node.name[0]
     if len(node.name) > 1 or name not in _WORDS:
         name = ".".join(map(quote_identifier, node.name))
-    found, nullable = UNKNOWN, True
-    if node.annotation is not None:
-        found, nullable = type_of_annotation(node.annotation)
-    return _made(
-        scope, f"{name}({arguments})", name.rpartition(".")[2].strip('"'), found, nullable=nullable
-    )
+    found = UNKNOWN if node.annotation is None else type_of_annotation(node.annotation)[0]
+    # Whatever was said of the result, a function may give NULL: pages must not lose such rows.
+    return _made(scope, f"{name}({arguments})", node.name[len(node.name) - 1], found)
 
 
 def _rank(scope: Scope, node: MatchRank) -> Operand:
