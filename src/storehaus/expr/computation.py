@@ -208,7 +208,7 @@ class MatchRank(Node):
     """
 
     operand: Node
-    search: Node
+    search: Value
     config: str
 
 

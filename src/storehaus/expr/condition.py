@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from storehaus.errors import QueryError
-from storehaus.expr.node import Node, Subselect
+from storehaus.expr.node import Node, Subselect, Value
 
 __all__ = [
     "And",
@@ -173,7 +173,7 @@ class Matches(Condition):
     """
 
     operand: Node
-    search: Node
+    search: Value
     config: str
 
 

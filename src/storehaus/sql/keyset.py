@@ -13,8 +13,7 @@ from typing import Any
 
 from storehaus.errors import QueryError
 from storehaus.expr import Column, Ordering
-from storehaus.expr.expression import Computed
-from storehaus.expr.node import Name, Node
+from storehaus.expr.node import Name
 from storehaus.model.records import TableInfo
 from storehaus.query.clauses import Clauses
 from storehaus.query.query import Fluent
@@ -23,6 +22,7 @@ from storehaus.sql.aggregates import ordered
 from storehaus.sql.binder import Binder
 from storehaus.sql.grammar import GRAMMAR
 from storehaus.sql.identifiers import cast_name, column_list
+from storehaus.sql.items import unwrapped
 from storehaus.sql.scope import Operand, Scope
 from storehaus.sql.select import Select
 from storehaus.sql.shape import Collector, shape_of
@@ -155,7 +155,7 @@ _NAMES = {"items": "projection", "groups": "group_by", "locks": "lock"}
 def _tie_breakers(clauses: Clauses) -> list[Ordering]:
     """Sort by the primary keys at last, in the direction of the last key that was asked for."""
     descending = clauses.ordering[-1].descending if clauses.ordering else False
-    known = [_unwrapped(key.operand) for key in clauses.ordering]
+    known = [unwrapped(key.operand) for key in clauses.ordering]
     found: list[Ordering] = []
     for source in (clauses.source, *(join.source for join in clauses.joins)):
         for column in _primary_key(source):
@@ -180,10 +180,6 @@ def _values(orderings: Sequence[Ordering]) -> str:
     found = Collector()
     shape_of(tuple(orderings), found)
     return repr([node.value for node in found.nodes])
-
-
-def _unwrapped(node: Node) -> Node:
-    return node.node if isinstance(node, Computed) else node  # pyright: ignore[reportUnknownMemberType]  # any value
 
 
 def _is_uniform(keys: Sequence[_Key]) -> bool:

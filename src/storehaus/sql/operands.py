@@ -112,7 +112,7 @@ def _wider(left: Operand, right: Operand) -> Operand:
     return left
 
 
-def search_sql(scope: Scope, node: Node, search: Node, config: str) -> tuple[str, str]:
+def search_sql(scope: Scope, node: Node, search: Value, config: str) -> tuple[str, str]:
     """Write the document and the query of a full text search.
 
     Raises:
@@ -125,7 +125,7 @@ def search_sql(scope: Scope, node: Node, search: Node, config: str) -> tuple[str
         raise text.refuse("is searched with a configuration that has no such name")
     # A literal, or no index could serve it. It is a name of the developer's own.
     name = f"{literal(config)}::regconfig"
-    wanted = scope.value(retyped(text, TEXT), search) if isinstance(search, Value) else ""
+    wanted = scope.value(retyped(text, TEXT), search)
     return f"to_tsvector({name}, {text.text})", f"websearch_to_tsquery({name}, {wanted})"
 
 
@@ -299,12 +299,12 @@ def _call(scope: Scope, node: Call) -> Operand:
     for part in node.name:
         checked_name(part)
     arguments = ", ".join([scope.operand(argument).text for argument in node.arguments])
-    name = node.name[0]
+    name, label = node.name[0], node.name[-1]
     if len(node.name) > 1 or name not in _WORDS:
         name = ".".join(map(quote_identifier, node.name))
     found = UNKNOWN if node.annotation is None else type_of_annotation(node.annotation)[0]
     # Whatever was said of the result, a function may give NULL: pages must not lose such rows.
-    return _made(scope, f"{name}({arguments})", node.name[len(node.name) - 1], found)
+    return _made(scope, f"{name}({arguments})", label, found)
 
 
 def _rank(scope: Scope, node: MatchRank) -> Operand:

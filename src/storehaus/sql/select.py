@@ -283,13 +283,10 @@ def _is_plain(node: Node) -> bool:
 
 def _is_bare(clauses: Clauses) -> bool:
     """Whether there is nothing but a source."""
-    visibility = "active" if clauses.visibility == "deleted" else clauses.visibility
-    plain = Clauses(source=clauses.source, ctes=clauses.ctes, visibility=visibility)
-    return all(
-        getattr(clauses, name) is getattr(plain, name)
-        for name in Clauses.__struct_fields__
-        if name != "relations"
-    )
+    c = clauses
+    parts = (c.joins, c.conditions, c.groups, c.having, c.ordering, c.locks, c.seen)
+    values = (c.items, c.distinct, c.limit, c.offset)
+    return not any(parts) and all(each is None for each in values) and c.visibility == "active"
 
 
 def _limit(scope: Scope, word: str, rows: Value | None) -> str:

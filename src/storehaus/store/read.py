@@ -171,7 +171,8 @@ class Reads(Generic[M]):
         """
         asked = self._query((query,))
         page = await read_page(self._database, self._table, asked, size, after)
-        await self.load_related(page.items, *asked.clauses.relations)
+        if asked.clauses.relations:
+            await self.load_related(page.items, *asked.clauses.relations)
         return page
 
     async def load_related(self, rows: Iterable[M], *relations: Relation[M, Any]) -> list[M]:
