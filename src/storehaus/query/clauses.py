@@ -28,7 +28,7 @@ class Lock(msgspec.Struct, frozen=True, eq=False):
     wait: Literal["wait", "nowait", "skip locked"] = "wait"
 
 
-# A struct, since every step of a builder makes a new one: it is five times as fast as a dataclass.
+# A struct, since every step of a builder makes a new one, which structs do at C speed.
 class Clauses(msgspec.Struct, frozen=True, eq=False):
     """The parts of a query.
 
