@@ -9,7 +9,8 @@ from storehaus.expr.computation import AggregateCall, Bound, Frame, WindowCall
 from storehaus.expr.node import Value
 from storehaus.model.types import ColumnType, Kind
 from storehaus.sql.operands import together
-from storehaus.sql.scope import Operand, Scope
+from storehaus.sql.records import Operand
+from storehaus.sql.scope import Scope
 from storehaus.sql.types import (
     BIGINT,
     BOOLEAN,

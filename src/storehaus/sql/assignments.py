@@ -13,7 +13,8 @@ from storehaus.model.validation import wire_value
 from storehaus.query import UpdateSet
 from storehaus.sql.binder import Writer
 from storehaus.sql.grammar import operand_sql, table_scope
-from storehaus.sql.scope import Operand, Scope
+from storehaus.sql.records import Operand
+from storehaus.sql.scope import Scope
 from storehaus.sql.types import NUMBERS, comparable
 
 __all__ = ["assignable", "assigned_sql", "compile_assignments"]

@@ -26,8 +26,10 @@ from storehaus.expr.node import Node, Value, Values
 from storehaus.model.records import ColumnInfo
 from storehaus.model.types import ColumnType
 from storehaus.sql.operands import beside, search_sql, value_type
-from storehaus.sql.scope import Operand, Scope, comparand, retyped, to_wire
+from storehaus.sql.records import Operand, comparand, retyped
+from storehaus.sql.scope import Scope
 from storehaus.sql.types import ANY_JSON, NO_ORDER, TEXT, UNKNOWN, comparable
+from storehaus.sql.values import to_wire
 
 __all__ = ["CONDITIONS", "is_vacuous"]
 

@@ -7,8 +7,10 @@ from typing import Any
 from storehaus.expr.computation import JsonItem, JsonScalar, ScalarKind
 from storehaus.model.records import ColumnInfo
 from storehaus.model.types import ColumnType
-from storehaus.sql.scope import Operand, Scope, retyped, to_wire
+from storehaus.sql.records import Operand, retyped
+from storehaus.sql.scope import Scope
 from storehaus.sql.types import ANY_JSON, BIGINT, BOOLEAN, FLOAT, TEXT, TEXTS, computed_column
+from storehaus.sql.values import to_wire
 
 __all__ = ["DOCUMENT_PARTS"]
 

@@ -9,7 +9,8 @@ from storehaus.sql.binder import Literals, Writer
 from storehaus.sql.conditions import CONDITIONS
 from storehaus.sql.documents import DOCUMENT_PARTS
 from storehaus.sql.operands import OPERANDS
-from storehaus.sql.scope import Grammar, Operand, Origin, Scope
+from storehaus.sql.records import Operand, Origin
+from storehaus.sql.scope import Grammar, Scope
 from storehaus.sql.select import select_exists, write_select
 
 __all__ = ["GRAMMAR", "condition_sql", "operand_sql", "render_literal_condition", "table_scope"]

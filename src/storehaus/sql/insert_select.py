@@ -10,7 +10,8 @@ from storehaus.sql.binder import Binder
 from storehaus.sql.columns import column_list, returning
 from storehaus.sql.grammar import GRAMMAR
 from storehaus.sql.identifiers import quote_identifier, table_name
-from storehaus.sql.scope import Body, Scope
+from storehaus.sql.records import Body
+from storehaus.sql.scope import Scope
 from storehaus.sql.select import Select
 from storehaus.sql.statement import Statement
 

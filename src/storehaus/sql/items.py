@@ -22,7 +22,8 @@ from storehaus.expr.node import Name, Node
 from storehaus.query.sources import Alias, Entity, checked_name
 from storehaus.sql.columns import column_list
 from storehaus.sql.identifiers import quote_identifier
-from storehaus.sql.scope import Operand, Origin, Output, Scope
+from storehaus.sql.records import Operand, Origin, Output
+from storehaus.sql.scope import Scope
 
 __all__ = ["Items", "unlabelled", "unwrapped"]
 

@@ -23,7 +23,8 @@ from storehaus.sql.binder import Binder
 from storehaus.sql.grammar import GRAMMAR
 from storehaus.sql.identifiers import cast_name, column_list
 from storehaus.sql.items import unwrapped
-from storehaus.sql.scope import Operand, Scope
+from storehaus.sql.records import Operand
+from storehaus.sql.scope import Scope
 from storehaus.sql.select import Select
 from storehaus.sql.shape import Collector, shape_of
 from storehaus.sql.statement import Statement

@@ -25,7 +25,8 @@ from storehaus.model.literals import literal
 from storehaus.model.types import ColumnType, Kind
 from storehaus.query.sources import checked_name
 from storehaus.sql.identifiers import cast_name, quote_identifier
-from storehaus.sql.scope import Operand, Scope, comparand, retyped, to_wire
+from storehaus.sql.records import Operand, comparand, retyped
+from storehaus.sql.scope import Scope
 from storehaus.sql.types import (
     BOOLEAN,
     FLOAT,
@@ -40,6 +41,7 @@ from storehaus.sql.types import (
     type_of_annotation,
     type_of_value,
 )
+from storehaus.sql.values import to_wire
 
 __all__ = ["OPERANDS", "beside", "search_sql", "together", "value_type"]
 

@@ -14,7 +14,8 @@ from storehaus.query.query import Fluent
 from storehaus.query.sources import model_of
 from storehaus.sql.binder import Binder, Convert
 from storehaus.sql.grammar import GRAMMAR
-from storehaus.sql.scope import Output, Scope
+from storehaus.sql.records import Output
+from storehaus.sql.scope import Scope
 from storehaus.sql.select import Select
 from storehaus.sql.shape import Collector, shape_of
 from storehaus.sql.statement import Statement

@@ -3,38 +3,21 @@
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from functools import partial
-from math import isnan
 from typing import Any, Literal, TypeAlias
 
-from storehaus.errors import QueryError, ValidationError
+from storehaus.errors import QueryError
 from storehaus.expr import Column, Condition
 from storehaus.expr.computation import OfDerived
 from storehaus.expr.expression import Computed
-from storehaus.expr.node import FromJson, Name, Node, Subselect
-from storehaus.model.plan import plan_of
+from storehaus.expr.node import Name, Node, Subselect
 from storehaus.model.records import ColumnInfo, TableInfo
-from storehaus.model.types import ColumnType
-from storehaus.model.validation import wire_value
-from storehaus.query.sources import Alias, Derived, Source
+from storehaus.query.sources import Derived
 from storehaus.sql.binder import Binder, Convert, ValueNode, Writer
 from storehaus.sql.identifiers import cast_name, quote_identifier
-from storehaus.sql.json_values import from_json
-from storehaus.sql.types import NUMERIC
+from storehaus.sql.records import Body, Operand, Origin
+from storehaus.sql.values import converter
 
-__all__ = [
-    "Body",
-    "Grammar",
-    "Operand",
-    "Origin",
-    "Output",
-    "Scope",
-    "Stage",
-    "comparand",
-    "retyped",
-    "to_wire",
-]
+__all__ = ["Grammar", "Scope", "Stage"]
 
 # The server would take the parameter for inet and JSON text for text.
 _CAST_ALWAYS = frozenset({"cidr", "jsonb"})
@@ -43,71 +26,6 @@ _SHOWN_CHARACTERS = 60
 
 Stage: TypeAlias = Literal["row", "group", "window"]
 """What an expression can be about: a row only, also its group, also the rows of a window."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """An expression as SQL.
-
-    Attributes:
-        text: SQL that needs no parentheses around it.
-        column: The column it is, or comes from, with the type of the result.
-        model: Name of the model it belongs to, for messages.
-        schema: Schema in which its enum is looked for; None is the first of `search_path`.
-        absent: Whether an outer join can leave it NULL.
-    """
-
-    text: str
-    column: ColumnInfo
-    model: str
-    schema: str | None = None
-    absent: bool = False
-
-    @property
-    def nullable(self) -> bool:
-        """Whether it can be NULL."""
-        return self.column.nullable or self.absent
-
-    def like(self, text: str, column: ColumnInfo) -> "Operand":
-        """Give something computed from it."""
-        return Operand(text, column, self.model, self.schema, self.absent)
-
-    def refuse(self, reason: str) -> QueryError:
-        """Make the error for an operand that cannot be used this way."""
-        name = self.column.name
-        return QueryError(f"{self.model}.{name} {reason}", model=self.model, field=name)
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One item of what a query gives.
-
-    Attributes:
-        label: Its name in Python.
-        operand: What it is; for a whole row its first column.
-        entity: The model, where it is a whole row; None for a single value.
-        nullable: Whether a whole row can be missing.
-    """
-
-    label: str
-    operand: Operand
-    entity: TableInfo | None = None
-    nullable: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A query as SQL.
-
-    Attributes:
-        text: The statement.
-        outputs: What it gives.
-        columns: Columns by label, as a query around it names them.
-    """
-
-    text: str
-    outputs: tuple[Output, ...]
-    columns: Mapping[str, Operand]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,36 +43,6 @@ class Grammar:
     conditions: "Mapping[type[Any], Callable[[Scope, Any], str]]"
     select: "Callable[[Scope, Any], Body]"
     exists: "Callable[[Scope, Any], str]"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A relation in FROM.
-
-    Attributes:
-        source: What the query calls it.
-        name: What the statement calls it.
-        info: Its model; None for a projection.
-        columns: Columns of a projection by label; empty for a model.
-        nullable: Whether an outer join can leave its columns NULL.
-    """
-
-    source: Source
-    name: str
-    info: TableInfo | None
-    columns: Mapping[str, Operand]
-    nullable: bool = False
-
-    def answers(self, wanted: Any) -> bool:
-        """Whether a column of `wanted` is one of these."""
-        if isinstance(self.source, Alias):
-            return bool(self.source == wanted)
-        # A field of an abstract class is one of every model derived from it.
-        return (
-            self.info is not None
-            and isinstance(wanted, type)
-            and issubclass(self.info.model, wanted)
-        )
 
 
 class Scope:
@@ -389,70 +277,3 @@ class Scope:
         if convert is None:
             convert = converter(beside.model, column)
         return self.writer.place(node, column, convert, name)
-
-
-def converter(model: str, column: ColumnInfo) -> Convert:
-    """Give `to_wire` of a column; what is of its exact type is looked at in passing."""
-    plan = plan_of(column, bounds=False)
-    exact, rules = plan.python, plan.rules
-    plain = plan.encode is None and isinstance(exact, type) and column.type.kind != "float"
-    if not plain or len(rules) > 1:
-        return partial(to_wire, model, column)
-    holds = rules[0].holds if rules else _anything
-
-    def convert(value: object) -> Any:
-        if type(value) is exact and holds(value):
-            return value
-        return to_wire(model, column, value)
-
-    return convert
-
-
-def _anything(_value: object) -> bool:
-    return True
-
-
-def to_wire(model: str, column: ColumnInfo, value: object) -> Any:
-    """Check a value against a column's type, give it in wire form.
-
-    Raises:
-        QueryError: When the value does not fit the type.
-    """
-    if isinstance(value, FromJson):
-        value = from_json(column.type, value.value)
-    if type(value) is int and column.type.kind == "numeric":
-        value = Decimal(value)  # exact, and what everybody writes: balance > 0
-    try:
-        wire = wire_value(model, column, value, bounds=False)
-    except ValidationError as invalid:
-        raise QueryError(invalid.message, model=invalid.model, field=invalid.field) from None
-    if isinstance(wire, float) and isnan(wire):
-        raise QueryError(
-            f"{model}.{column.name} is compared with NaN, which Python and PostgreSQL"
-            " order differently",
-            model=model,
-            field=column.name,
-        )
-    return wire
-
-
-def comparand(operand: Operand) -> Operand:
-    """What a value beside this operand must be like: never None, decimals of any size."""
-    column = operand.column
-    known: ColumnInfo | None = column.derived.get(comparand)
-    if known is None:
-        kind = NUMERIC if column.type.kind == "numeric" else column.type
-        known = replace(column, type=kind, nullable=False, derived={})
-        column.derived[comparand] = known
-    return replace(operand, column=known)
-
-
-def retyped(operand: Operand, new: ColumnType, *, nullable: bool = False) -> Operand:
-    """The same operand for messages, with another type."""
-    column = operand.column
-    key = (retyped, new.kind, new.sql, new.python, nullable)
-    known: ColumnInfo | None = column.derived.get(key)
-    if known is None:
-        known = replace(column, type=new, nullable=nullable, derived={})
-        column.derived[key] = known
-    return replace(operand, column=known)

@@ -19,7 +19,8 @@ from storehaus.query.sources import Combined, Cte, Entity
 from storehaus.sql.aggregates import ordered, sortable
 from storehaus.sql.identifiers import quote_identifier
 from storehaus.sql.items import Items, unlabelled, unwrapped
-from storehaus.sql.scope import Body, Operand, Scope
+from storehaus.sql.records import Body, Operand
+from storehaus.sql.scope import Scope
 from storehaus.sql.sources import Sources, combined_sql
 from storehaus.sql.types import BIGINT, computed_column
 

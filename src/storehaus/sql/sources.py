@@ -18,7 +18,8 @@ from storehaus.query.clauses import Clauses, Visibility
 from storehaus.query.sources import Alias, Combined, Derived, Join, Source
 from storehaus.sql.columns import column_list
 from storehaus.sql.identifiers import quote_identifier, table_name
-from storehaus.sql.scope import Body, Operand, Origin, Output, Scope
+from storehaus.sql.records import Body, Operand, Origin, Output
+from storehaus.sql.scope import Scope
 
 __all__ = ["Sources", "combined_sql"]
 

@@ -11,7 +11,7 @@ from storehaus.model import TableInfo
 from storehaus.model.wire import decoder
 from storehaus.sql import Selection, Statement
 from storehaus.sql.recipes import prepare, write_whole
-from storehaus.sql.scope import Output
+from storehaus.sql.records import Output
 from storehaus.store.rows import RowReader, decoded
 
 __all__ = ["ProjectionReader", "projection"]
