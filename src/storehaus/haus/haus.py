@@ -1,8 +1,8 @@
 """`StoreHaus`: where an application begins."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -343,15 +343,13 @@ class StoreHaus:
         lock = Lock(name=name, shared=shared, wait=wait, timeout_seconds=timeout_seconds)
         return lock.hold(self._database)
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """Lend a raw connection; whatever was set on it is reset on return.
 
         Inside of a transaction it is the transaction's own, which must be left to end it. What is
         written through it passes by hooks and plug-ins.
         """
-        async with self._database.connection() as connection:
-            yield connection
+        return self._database.connection()
 
     @overload
     async def fetch(self, statement: SqlTemplate) -> list[AnyRow]: ...

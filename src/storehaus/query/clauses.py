@@ -8,7 +8,7 @@ from storehaus.expr import Condition, Ordering
 from storehaus.expr.node import Node, Value
 from storehaus.query.sources import Cte, Join, Source
 
-__all__ = ["Clauses", "Lock", "LockStrength", "Visibility"]
+__all__ = ["Clauses", "Lock", "LockStrength", "Visibility", "asks_for"]
 
 Visibility: TypeAlias = Literal["active", "all", "deleted"]
 LockStrength: TypeAlias = Literal["update", "no key update", "share", "key share"]
@@ -66,3 +66,15 @@ class Clauses(msgspec.Struct, frozen=True, eq=False):
     visibility: Visibility = "active"
     seen: tuple[tuple[Any, Visibility], ...] = ()
     relations: tuple[Any, ...] = ()
+
+
+# For DISTINCT, what is not asked for is not the empty tuple.
+_NOTHING = Clauses()
+
+
+def asks_for(clauses: Clauses, *parts: str) -> str | None:
+    """Give the first of these parts that a query has; None when it has none of them."""
+    for part in parts:
+        if getattr(clauses, part) != getattr(_NOTHING, part):
+            return part
+    return None

@@ -6,7 +6,7 @@ import msgspec
 
 from storehaus.errors import QueryError
 from storehaus.model.records import TableInfo
-from storehaus.query.clauses import Clauses
+from storehaus.query.clauses import asks_for
 from storehaus.query.query import Fluent
 from storehaus.sql.binder import Writer
 from storehaus.sql.conditions import is_vacuous
@@ -36,24 +36,13 @@ def compile_filter(info: TableInfo, query: Fluent[Any], binder: Writer) -> str:
         raise QueryError(
             f"a write by query is about {info.model.__name__} itself", model=info.model.__name__
         )
-    for name in (
-        "joins",
-        "items",
-        "groups",
-        "having",
-        "distinct",
-        "limit",
-        "offset",
-        "locks",
-        "ctes",
-        "relations",
-    ):
-        if getattr(clauses, name) != getattr(_PLAIN, name):
-            raise QueryError(
-                f"a write by query has no {_NAMES.get(name, name)}: say in a filter, with"
-                " in_(query) or exists_(query), which rows are meant",
-                model=info.model.__name__,
-            )
+    part = asks_for(clauses, *_REFUSED)
+    if part is not None:
+        raise QueryError(
+            f"a write by query has no {_NAMES.get(part, part)}: say in a filter, with"
+            " in_(query) or exists_(query), which rows are meant",
+            model=info.model.__name__,
+        )
     whole = msgspec.structs.replace(clauses, source=info.model)
     try:
         return Select(Scope(GRAMMAR, binder), whole).where()
@@ -61,8 +50,18 @@ def compile_filter(info: TableInfo, query: Fluent[Any], binder: Writer) -> str:
         raise QueryError("the query is nested too deeply", model=info.model.__name__) from None
 
 
-# A part that is not asked for; for DISTINCT this is not the empty tuple.
-_PLAIN = Clauses()
+_REFUSED = (
+    "joins",
+    "items",
+    "groups",
+    "having",
+    "distinct",
+    "limit",
+    "offset",
+    "locks",
+    "ctes",
+    "relations",
+)
 
 _NAMES = {
     "items": "projection",

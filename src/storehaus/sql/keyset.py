@@ -15,7 +15,7 @@ from storehaus.errors import QueryError
 from storehaus.expr import Column, Ordering
 from storehaus.expr.node import Name
 from storehaus.model.records import TableInfo
-from storehaus.query.clauses import Clauses
+from storehaus.query.clauses import Clauses, asks_for
 from storehaus.query.query import Fluent
 from storehaus.query.sources import Alias, Combined, Source, model_of
 from storehaus.sql.aggregates import ordered
@@ -139,16 +139,13 @@ class Keyset:
 
 
 def _checked(clauses: Clauses) -> Clauses:
-    for name in ("items", "groups", "having", "distinct", "limit", "offset", "locks"):
-        if getattr(clauses, name) != getattr(_PLAIN, name):
-            raise QueryError(f"a query that is given page by page has no {_NAMES.get(name, name)}")
+    part = asks_for(clauses, "items", "groups", "having", "distinct", "limit", "offset", "locks")
+    if part is not None:
+        raise QueryError(f"a query that is given page by page has no {_NAMES.get(part, part)}")
     if isinstance(clauses.source, Combined) and clauses.source.every:
         raise QueryError("pages follow rows that differ: use union(), not union_all()")
     return clauses
 
-
-# A part that is not asked for; for DISTINCT this is not the empty tuple.
-_PLAIN = Clauses()
 
 _NAMES = {"items": "projection", "groups": "group_by", "locks": "lock"}
 

@@ -16,6 +16,7 @@ from storehaus.errors import (
 from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
+from storehaus.store.sending import send
 from storehaus.store.transaction import Unit
 from storehaus.store.violations import explain
 
@@ -75,10 +76,7 @@ class StatementBatch(Batch):
 
     async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
         """Send them."""
-        statement = self.statement(low, high)
-        if statement.resets:
-            connection.mark_dirty()
-        return await connection.fetch(statement.text, statement.params)
+        return await send(connection, self.statement(low, high))
 
 
 def always(statement: Statement) -> Callable[[int, int], Statement]:

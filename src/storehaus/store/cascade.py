@@ -17,8 +17,9 @@ from storehaus.store.change import Change, Operation, Outcome
 from storehaus.store.database import Database
 from storehaus.store.delete import DeleteMany
 from storehaus.store.dependents import Dependent
-from storehaus.store.pipeline import Fetch, FollowUps, Step
+from storehaus.store.pipeline import FollowUps, Step
 from storehaus.store.restore import RestoreMarked
+from storehaus.store.sending import Fetch
 from storehaus.store.table import as_parameters
 
 __all__ = ["cascade", "new_deletion"]

@@ -11,7 +11,7 @@ from storehaus.sql.insert import insert_many, insert_one
 from storehaus.sql.statement import Statement
 from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
-from storehaus.store.pipeline import Fetch
+from storehaus.store.sending import Fetch
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
 from storehaus.store.tags import checked_tags

@@ -9,7 +9,7 @@ from storehaus.query.query import Fluent
 from storehaus.sql.insert_select import compile_insert_select
 from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
-from storehaus.store.pipeline import Fetch
+from storehaus.store.sending import Fetch
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
 

@@ -13,7 +13,7 @@ from storehaus.sql.statement import Statement
 from storehaus.store.batch import StatementBatch, always, over_arrays, unnumbered
 from storehaus.store.change import Change, Outcome
 from storehaus.store.key import in_lock_order
-from storehaus.store.pipeline import Fetch
+from storehaus.store.sending import Fetch
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
 from storehaus.store.update import require_filter

@@ -15,27 +15,25 @@ one transaction, each on the same way, and may bring about more.
 """
 
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from storehaus.driver import Connection, Row
+from storehaus.driver import Row
 from storehaus.model import Model
-from storehaus.sql.statement import Statement
 from storehaus.store.batch import StatementBatch, run_alone, run_plain, run_within
 from storehaus.store.block import conclude
 from storehaus.store.change import Change, Hook, Outcome
 from storehaus.store.database import Database
 from storehaus.store.effects import Fate
+from storehaus.store.sending import Fetch, fetch_on
 from storehaus.store.transaction import Transaction, Unit
 
-__all__ = ["Fetch", "FollowUps", "Hook", "Step", "Write", "before", "within", "write"]
+__all__ = ["FollowUps", "Hook", "Step", "Write", "before", "within", "write"]
 
 M = TypeVar("M", bound=Model)
-
-Fetch = Callable[[Statement], Awaitable[Sequence[Row]]]
 
 
 class Write(Protocol[M]):
@@ -136,7 +134,7 @@ async def _follow(
     database: Database, block: Transaction, first: Outcome[Any], follow_ups: FollowUps
 ) -> None:
     waiting = deque([first])
-    fetch = _fetch_on(block.unit.connection)
+    fetch = fetch_on(block.unit.connection)
     while waiting:
         async with aclosing(follow_ups(waiting.popleft(), fetch)) as steps:
             async for step in steps:
@@ -180,14 +178,7 @@ async def _execute(
 ) -> Outcome[M]:
     connection = block.unit.connection
     results = [await run_within(connection, batch, savepoint) for batch in batches]
-    outcome = await work.finish(results, _fetch_on(connection))
+    outcome = await work.finish(results, fetch_on(connection))
     for plugin in database.plugins:
         await plugin.after(outcome, connection)
     return outcome
-
-
-def _fetch_on(connection: Connection) -> Fetch:
-    async def fetch(statement: Statement) -> Sequence[Row]:
-        return await connection.fetch(statement.text, statement.params)
-
-    return fetch

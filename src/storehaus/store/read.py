@@ -17,9 +17,9 @@ from storehaus.sql import (
 )
 from storehaus.store.database import Database
 from storehaus.store.page import Page, read_page
-from storehaus.store.pipeline import Fetch
 from storehaus.store.projection import ProjectionReader, projection
 from storehaus.store.related import load_related
+from storehaus.store.sending import Fetch
 from storehaus.store.stream import RowStream, checked_batch
 from storehaus.store.table import Table
 

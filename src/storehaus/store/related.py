@@ -11,8 +11,8 @@ from storehaus.model import ColumnInfo, Relation, TableInfo
 from storehaus.model.routes import Route, route_of
 from storehaus.model.validation import wire_keys
 from storehaus.sql.related import compile_related
-from storehaus.store.pipeline import Fetch
 from storehaus.store.rows import RowReader
+from storehaus.store.sending import Fetch
 
 __all__ = ["load_related"]
 

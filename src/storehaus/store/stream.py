@@ -9,7 +9,7 @@ from storehaus.driver import Row
 from storehaus.errors import QueryError
 from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
-from storehaus.store.pipeline import Fetch
+from storehaus.store.sending import Fetch, prepare, send
 
 __all__ = ["RowStream", "checked_batch"]
 
@@ -85,14 +85,10 @@ async def _read(
     async with database.reading() as lent:
         # Waiting for a second connection while holding one is how pools lock up.
         async def fetch(statement: Statement) -> Sequence[Row]:
-            connection = await lent()
-            if statement.resets:
-                connection.mark_dirty()
-            return await connection.fetch(statement.text, statement.params)
+            return await send(await lent(), statement)
 
         connection = await lent()
-        if statement.resets:
-            connection.mark_dirty()
+        prepare(connection, statement)
         cursor = await connection.cursor(statement.text, statement.params)
         while True:
             await lent()

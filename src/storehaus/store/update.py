@@ -15,7 +15,7 @@ from storehaus.sql.filters import compile_filter, has_filter
 from storehaus.sql.update import assignments, update_by_key, update_where
 from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
-from storehaus.store.pipeline import Fetch
+from storehaus.store.sending import Fetch
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
 from storehaus.store.versions import absent, checked_version

@@ -22,7 +22,7 @@ from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values
 from storehaus.store.duplicates import refuse_duplicates
 from storehaus.store.key import in_lock_order
-from storehaus.store.pipeline import Fetch
+from storehaus.store.sending import Fetch
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
 from storehaus.store.tags import checked_tags

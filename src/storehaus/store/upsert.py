@@ -21,7 +21,8 @@ from storehaus.store.create import field_values, grouped
 from storehaus.store.database import Database
 from storehaus.store.duplicates import TWICE, refuse_duplicates
 from storehaus.store.key import in_lock_order
-from storehaus.store.pipeline import Fetch, Hook, write
+from storehaus.store.pipeline import Hook, write
+from storehaus.store.sending import Fetch
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
 from storehaus.store.tags import checked_tags

@@ -9,7 +9,7 @@ from storehaus.errors import NotFound, QueryError, StaleVersion, StorehausError
 from storehaus.model import TableInfo
 from storehaus.model.validation import wire_value
 from storehaus.sql.statement import Statement
-from storehaus.store.pipeline import Fetch
+from storehaus.store.sending import Fetch
 from storehaus.store.table import Table
 
 __all__ = ["absent", "carried_version", "checked_version", "is_stale"]
