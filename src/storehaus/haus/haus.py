@@ -158,20 +158,23 @@ class StoreHaus:
         await self.close()
 
     @overload
-    def store(self, of: type[M]) -> GenericStore[M]: ...
+    def store(self, of: type[M], *, batching: bool | None = None) -> GenericStore[M]: ...
     @overload
-    def store(self, of: type[S]) -> S: ...
-    def store(self, of: type[Any]) -> Any:
+    def store(self, of: type[S], *, batching: bool | None = None) -> S: ...
+    def store(self, of: type[Any], *, batching: bool | None = None) -> Any:
         """Give the store of a table, made at the first call and registered under its name.
 
         Args:
             of: A model, or a subclass of `GenericStore` that names one.
+            batching: Whether calls by id that tasks make at the same time may share statements;
+                None takes what the store is or its class says, which is True.
 
         Raises:
-            StoreAlreadyRegistered: When the table has a store of another class already.
+            StoreAlreadyRegistered: When the table has a store of another class, or one with the
+                other `batching`, already.
             TypeError: When it is something else.
         """
-        return self._registry.obtain(self._database, of)
+        return self._registry.obtain(self._database, of, batching=batching)
 
     def register_store(self, name: str, store: GenericStore[Any]) -> None:
         """Register a store under a name of its own.

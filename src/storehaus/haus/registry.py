@@ -59,13 +59,22 @@ class Registry:
         return sorted(self._stores)
 
     def obtain(
-        self, database: Database, wanted: type[Model] | type[GenericStore[Any]]
+        self,
+        database: Database,
+        wanted: type[Model] | type[GenericStore[Any]],
+        *,
+        batching: bool | None = None,
     ) -> GenericStore[Any]:
         """Give the store of a model or of a store class, made at the first call.
 
+        Args:
+            database: Where it runs.
+            wanted: The model or the class.
+            batching: As of `GenericStore`; None takes the store as it is.
+
         Raises:
-            StoreAlreadyRegistered: When the table has a store of another class, or the name is
-                another model's.
+            StoreAlreadyRegistered: When the table has a store of another class or of other
+                settings, or the name is another model's.
             TypeError: When it is neither a model with a table nor a store class that names one.
         """
         store_class: type[GenericStore[Any]] = GenericStore
@@ -79,7 +88,10 @@ class Registry:
         name = registered_name(model.__table_info__)
         existing = self._stores.get(name)
         if existing is None:
-            existing = self._stores[name] = store_class(database, model)
+            settings = {} if batching is None else {"batching": batching}
+            existing = self._stores[name] = store_class(database, model, **settings)
+        if batching not in {None, existing.batching}:
+            raise _taken(name)
         if type(existing) is not store_class or existing.model is not model:
             raise _taken(name)
         return existing

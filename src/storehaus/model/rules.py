@@ -173,6 +173,8 @@ def _numeric(size: Numeric | None) -> Rule:
 
 
 def _is_storable_decimal(value: Decimal) -> bool:
+    if _are_small((value,)):
+        return True
     if not value.is_finite():
         return False
     exponent = value.as_tuple().exponent

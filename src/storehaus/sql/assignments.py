@@ -17,7 +17,7 @@ from storehaus.sql.records import Operand
 from storehaus.sql.scope import Scope
 from storehaus.sql.types import NUMBERS, comparable
 
-__all__ = ["assignable", "assigned_sql", "compile_assignments"]
+__all__ = ["assignable", "assigned_sql", "compile_assignments", "plain_values"]
 
 
 def compile_assignments(
@@ -50,6 +50,39 @@ def compile_assignments(
     if not found:
         raise QueryError("there is nothing to change", model=scope.model)
     return list(found.items())
+
+
+def plain_values(info: TableInfo, changes: object) -> dict[ColumnInfo, Any] | None:
+    """Give new values in wire form, where all of them are values of fields that may change.
+
+    None says nothing of the changes but that `compile_assignments` must look at them.
+
+    Raises:
+        ValidationError: On a value that does not fit its field.
+    """
+    if not changes or not isinstance(changes, dict):
+        return None
+    given = cast("dict[Any, Any]", changes)
+    found: dict[ColumnInfo, Any] = {}
+    for field, value in given.items():
+        column = _plain_column(info, field)
+        if column is None or isinstance(value, Node) or column in found:
+            return None
+        found[column] = value
+    model = info.model.__name__
+    return {column: wire_value(model, column, value) for column, value in found.items()}
+
+
+def _plain_column(info: TableInfo, field: object) -> ColumnInfo | None:
+    if isinstance(field, str):
+        column = info.by_name.get(field)
+    elif isinstance(field, Column) and field.model is info.model:  # pyright: ignore[reportUnknownMemberType]  # any value
+        column = info.by_name.get(field.name)
+    else:
+        return None
+    if column is None or column.primary_key or column.system or not column.updatable:
+        return None
+    return column
 
 
 def _pairs(changes: Mapping[Any, Any] | UpdateSet) -> Iterable[tuple[Any, Any]]:

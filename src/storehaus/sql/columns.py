@@ -11,8 +11,10 @@ from storehaus.sql.identifiers import cast_name, quote_identifier
 
 __all__ = [
     "INPUT",
+    "LOCKED",
     "TABLE",
     "active",
+    "array_parameter",
     "column_list",
     "key_condition",
     "lock_order",
@@ -27,6 +29,9 @@ TABLE = '"t"'
 
 INPUT = '"i"'
 """Alias of the rows that a statement was given."""
+
+LOCKED = '"l"'
+"""Alias of the given rows whose rows in the table are locked."""
 
 
 def column_list(columns: Iterable[ColumnInfo]) -> str:
@@ -61,9 +66,9 @@ def key_condition(keys: Sequence[ColumnInfo]) -> str:
     )
 
 
-def same_key(keys: Sequence[ColumnInfo]) -> str:
+def same_key(keys: Sequence[ColumnInfo], given: str = INPUT) -> str:
     """`"t"."id" = "i"."id"`: the table's rows against the given ones."""
-    return " AND ".join(f"{qualified(TABLE, key)} = {qualified(INPUT, key)}" for key in keys)
+    return " AND ".join(f"{qualified(TABLE, key)} = {qualified(given, key)}" for key in keys)
 
 
 def lock_order(keys: Sequence[ColumnInfo], alias: str | None = TABLE) -> str:
@@ -104,6 +109,14 @@ def typed_unnest(info: TableInfo, columns: Sequence[ColumnInfo], first: int = 1)
     relation = f'unnest({arrays}) WITH ORDINALITY AS "u"({column_list(columns)}, "#")'
     values = ", ".join(_restored(info, column) for column in columns)
     return relation, values
+
+
+def array_parameter(info: TableInfo, column: ColumnInfo, number: int = 1) -> str:
+    """`$1::bigint[]`: a parameter that holds many values of a column, none of which is an array."""
+    parameter = f"${number}::{_array_type(column.type)}"
+    if column.type.enum is None:
+        return parameter
+    return f"{parameter}::{cast_name(info.schema, column.type)}[]"
 
 
 def _array_type(column_type: ColumnType) -> str:

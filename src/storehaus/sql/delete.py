@@ -2,6 +2,7 @@
 
 from storehaus.model.records import TableInfo
 from storehaus.sql.columns import (
+    LOCKED,
     TABLE,
     active,
     column_list,
@@ -13,9 +14,9 @@ from storehaus.sql.columns import (
     typed_unnest,
 )
 from storehaus.sql.identifiers import quote_identifier, table_name
-from storehaus.sql.update import assignments
+from storehaus.sql.update import assignments, locking_shared, set_shared
 
-__all__ = ["delete_by_key", "delete_many", "delete_where", "purge_one"]
+__all__ = ["delete_by_key", "delete_many", "delete_shared", "delete_where", "purge_one"]
 
 
 def delete_by_key(info: TableInfo, *, versioned: bool = False, locking: bool = False) -> str:
@@ -57,6 +58,23 @@ def delete_many(info: TableInfo) -> str:
         return f'{locked} DELETE FROM {table} AS "t" USING "i", "n" {where}'
     changes = _marks(info, len(keys) + 1, TABLE)
     return f'{locked} UPDATE {table} AS "t" SET {changes} FROM "i", "n" {where}'
+
+
+def delete_shared(info: TableInfo, *, versioned: bool = False) -> str:
+    """Delete active rows for strangers.
+
+    Parameters: an array per key column, one of versions if they count, then, where rows are only
+    marked, the tags and the deletion. It returns what `update_shared` does.
+    """
+    keys = list(info.primary_key)
+    if versioned and info.version is not None:
+        keys.append(info.version)
+    if info.soft_delete is not None:
+        write = set_shared(info, _marks(info, len(keys) + 1, TABLE))
+        return locking_shared(info, keys, keys, write, "NO KEY UPDATE")
+    same = same_key(info.primary_key, LOCKED)
+    write = f'DELETE FROM {table_name(info)} AS "t" USING {LOCKED} WHERE {same}'
+    return locking_shared(info, keys, keys, write, "UPDATE")
 
 
 def delete_where(info: TableInfo, where: str, tags: int, *, locking: bool = False) -> str:

@@ -18,11 +18,14 @@ __all__ = [
     "computed_upsert",
     "insert_many",
     "insert_one",
+    "insert_shared",
     "upsert_many",
     "upsert_one",
 ]
 
 _TAGS = '"__tags__"'
+# Far below PostgreSQL's own deadlock_timeout of 1 s, so that shared statements meet no deadlock.
+_PATIENCE = "20ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,20 @@ def insert_many(info: TableInfo, columns: Sequence[ColumnInfo]) -> str:
     Without any column the first parameter is the number of rows.
     """
     return f"{_batch(info, columns)} {returning(info)}"
+
+
+def insert_shared(info: TableInfo, columns: Sequence[ColumnInfo]) -> str:
+    """As `insert_many`, for rows of strangers: it gives up soon when one of them meets a lock.
+
+    Whoever is refused then tries alone, and only he waits.
+    """
+    relation, values = typed_unnest(info, columns)
+    return (
+        f"WITH \"s\" AS MATERIALIZED (SELECT set_config('lock_timeout', '{_PATIENCE}', true))"
+        f" INSERT INTO {table_name(info)} ({_targets(columns)})"
+        f" SELECT {values}, {_tags(len(columns) + 1, optional=False)}"
+        f' FROM {relation}, "s" ORDER BY "u"."#" {returning(info)}'
+    )
 
 
 def upsert_one(info: TableInfo, columns: Sequence[ColumnInfo], conflict: Conflict) -> str:

@@ -5,13 +5,14 @@ from storehaus.sql.columns import (
     INPUT,
     TABLE,
     active,
+    array_parameter,
     column_list,
     key_condition,
     qualified,
     same_key,
     typed_unnest,
 )
-from storehaus.sql.identifiers import table_name
+from storehaus.sql.identifiers import quote_identifier, table_name
 
 __all__ = ["select_all", "select_by_key", "select_by_keys"]
 
@@ -34,6 +35,13 @@ def select_by_key(info: TableInfo) -> str:
 def select_by_keys(info: TableInfo) -> str:
     """Active rows, each with one of many keys. Parameters: an array per key column."""
     keys = info.primary_key
+    # Arrays travel as text within an array, which ANY cannot look into.
+    if len(keys) == 1 and keys[0].type.element is None:
+        return (
+            f"SELECT {column_list(info.columns)} FROM {table_name(info)}"
+            f" WHERE {quote_identifier(keys[0].column)} = ANY({array_parameter(info, keys[0])})"
+            f"{active(info)}"
+        )
     relation, values = typed_unnest(info, keys)
     columns = ", ".join(qualified(TABLE, column) for column in info.columns)
     return (

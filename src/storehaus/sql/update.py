@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from storehaus.model.records import ColumnInfo, TableInfo
 from storehaus.sql.columns import (
     INPUT,
+    LOCKED,
     TABLE,
     active,
     column_list,
@@ -21,7 +22,16 @@ from storehaus.sql.columns import (
 )
 from storehaus.sql.identifiers import quote_identifier, table_name
 
-__all__ = ["assignments", "update_by_key", "update_many", "update_where"]
+__all__ = [
+    "assignments",
+    "locking_shared",
+    "set_shared",
+    "update_by_key",
+    "update_many",
+    "update_one",
+    "update_shared",
+    "update_where",
+]
 
 _TAGS = '"__tags__"'
 
@@ -63,6 +73,17 @@ def update_by_key(info: TableInfo, changes: str, *, versioned: bool = False) -> 
     )
 
 
+def update_one(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bool = False) -> str:
+    """Update the active row with a key to given values.
+
+    Parameters: the key, the version if it counts, the columns in order, the tags.
+    """
+    first = len(info.primary_key) + versioned + 1
+    pairs = [(column, f"${first + i}") for i, column in enumerate(columns)]
+    changes = assignments(info, pairs, first + len(columns))
+    return update_by_key(info, changes, versioned=versioned)
+
+
 def update_many(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bool = False) -> str:
     """Update active rows, each with its own values.
 
@@ -90,6 +111,65 @@ def update_many(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bo
         f' UPDATE {table} AS "t" SET {changes} FROM "i", "n"'
         f' WHERE {same}{active(info, TABLE)} AND "n"."count" = ${tags + 1}::bigint'
         f" {returning(info, TABLE)}"
+    )
+
+
+def update_shared(
+    info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bool = False
+) -> str:
+    """Update active rows for strangers, each with its own values.
+
+    Parameters as for `update_many`, without the number of rows. It passes over rows that somebody
+    holds, and returns those that it locked: the row as updated, or NULLs where a trigger refused
+    that, then its place from 1 on.
+    """
+    keys = list(info.primary_key)
+    if versioned and info.version is not None:
+        keys.append(info.version)
+    sent = [*keys, *columns]
+    changes = assignments(
+        info, [(column, qualified(LOCKED, column)) for column in columns], len(sent) + 1, TABLE
+    )
+    return locking_shared(info, sent, keys, set_shared(info, changes), "NO KEY UPDATE")
+
+
+def set_shared(info: TableInfo, changes: str) -> str:
+    """The UPDATE in a statement of `locking_shared`."""
+    return (
+        f'UPDATE {table_name(info)} AS "t" SET {changes} FROM {LOCKED}'
+        f" WHERE {same_key(info.primary_key, LOCKED)}{active(info, TABLE)}"
+    )
+
+
+def locking_shared(
+    info: TableInfo,
+    sent: Sequence[ColumnInfo],
+    keys: Sequence[ColumnInfo],
+    write: str,
+    strength: str,
+) -> str:
+    """A statement that writes to those of the rows given that nobody holds.
+
+    Two of them never wait for each other, and a row that is held delays none of the others.
+
+    Args:
+        info: The model.
+        sent: Columns of the rows given, one array each.
+        keys: Those of them that must be equal.
+        write: What happens to the rows in `LOCKED`, without RETURNING.
+        strength: Of the lock: what the write itself takes.
+    """
+    relation, values = typed_unnest(info, sent)
+    given = column_list(sent)
+    place = f'{LOCKED}."#"'
+    written = ", ".join(qualified('"w"', column) for column in info.columns)
+    return (
+        f'WITH "i"({given}, "#") AS (SELECT {values}, "u"."#" FROM {relation}),'
+        f' {LOCKED} AS MATERIALIZED (SELECT "i".* FROM {table_name(info)} AS "t", "i"'
+        f" WHERE {same_key(keys)}{active(info, TABLE)} ORDER BY {lock_order(info.primary_key)}"
+        f' FOR {strength} OF "t" SKIP LOCKED),'
+        f' "w" AS ({write} {returning(info, TABLE)}, {place})'
+        f' SELECT {written}, {place} FROM {LOCKED} LEFT JOIN "w" ON "w"."#" = {place}'
     )
 
 

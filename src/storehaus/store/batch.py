@@ -17,12 +17,14 @@ from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
 from storehaus.store.database import Database
 from storehaus.store.sending import send
+from storehaus.store.shape import Shape
 from storehaus.store.transaction import Unit
 from storehaus.store.violations import explain
 
 __all__ = [
     "Batch",
     "CopyBatch",
+    "Share",
     "StatementBatch",
     "always",
     "over_arrays",
@@ -64,15 +66,40 @@ class Batch(ABC):
         return explain(self.info, violation, values, self.indexes[row] if self.indexes else None)
 
 
+@dataclass(slots=True, eq=False)
+class Share:
+    """How a write of one row can share a statement with others, by their own callers.
+
+    Attributes:
+        text: SQL whose first parameters are one array per column.
+        columns: The columns.
+        values: Those of this row, in wire form.
+        id: The row's id, in wire form.
+        rest: Further parameters; those who share the statement share them.
+        numbered: Whether rows come back with their place behind them, NULLs standing for one that
+            was not written; rows that somebody holds are left out. Otherwise all come back that
+            were written, and their ids tell whose they are.
+    """
+
+    text: str
+    columns: Shape
+    values: Sequence[Any]
+    id: Any
+    rest: tuple[Any, ...]
+    numbered: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementBatch(Batch):
     """A batch of one statement.
 
     Attributes:
         statement: Makes the statement for rows `low` up to, not including, `high`.
+        share: How it could be part of a shared statement; None for a write that cannot.
     """
 
     statement: Callable[[int, int], Statement]
+    share: Share | None = None
 
     async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
         """Send them."""

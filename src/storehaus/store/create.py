@@ -7,9 +7,9 @@ from typing import Any, Generic, TypeVar
 from storehaus.driver import Row
 from storehaus.errors import DatabaseError
 from storehaus.model import Model
-from storehaus.sql.insert import insert_many, insert_one
+from storehaus.sql.insert import insert_many, insert_one, insert_shared
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import StatementBatch, always
+from storehaus.store.batch import Share, StatementBatch, always
 from storehaus.store.change import Change, Outcome
 from storehaus.store.sending import Fetch
 from storehaus.store.shape import Shape
@@ -77,13 +77,20 @@ class Create(Generic[M]):
         shape = table.insert_shape(models[0])
         text = table.text(insert_one, shape)
         place = self._first if self._numbered else None
-        statement = Statement(text, (*table.validator(shape).row(models[0], place), tags))
+        values = table.validator(shape).row(models[0], place)
         return StatementBatch(
             info=table.info,
             indexes=None if place is None else (place,),
             values=partial(field_values, models, (0,)),
-            statement=always(statement),
+            statement=always(Statement(text, (*values, tags))),
+            share=self._share(shape, values, tags) if table.may_share(shape) else None,
         )
+
+    def _share(self, shape: Shape, values: Sequence[Any], tags: list[str]) -> Share:
+        table = self._table
+        text = table.text(insert_shared, shape)
+        key = [values[shape.index(column)] for column in table.key.columns]
+        return Share(text, shape, values, table.key.wire_id(key), (tags,), numbered=False)
 
     def _group(
         self, models: Sequence[M], tags: list[str], shape: Shape, indexes: Sequence[int]

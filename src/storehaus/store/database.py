@@ -1,6 +1,6 @@
 """Where the statements of a store run."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -9,11 +9,11 @@ from storehaus.driver import Connection, Driver, ResultSet, Row
 from storehaus.errors import StorehausError, TransactionMisuse
 from storehaus.sql.statement import Statement
 from storehaus.store.binding import find
-from storehaus.store.block import open_block, open_inner_block
+from storehaus.store.block import conclude, open_block, open_inner_block
 from storehaus.store.change import Outcome
 from storehaus.store.cursor import CursorSealer
 from storehaus.store.dependents import Dependents
-from storehaus.store.effects import Keeper
+from storehaus.store.effects import Fate, Keeper
 from storehaus.store.plugin import Plugin
 from storehaus.store.transaction import Options, Transaction, Unit
 
@@ -78,6 +78,11 @@ class Database:
             TransactionMisuse: When it belongs to another task.
         """
         return find(self)
+
+    def batch_key(self) -> Hashable:
+        """Give what tells apart calls that must not share a statement, as plug-ins see it."""
+        plugins = self.plugins
+        return tuple(plugin.batch_key() for plugin in plugins) if plugins else ()
 
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         """Run one statement: in the open transaction, or as one of its own."""
@@ -170,6 +175,16 @@ class Database:
         if unit is None:
             return open_block(self.driver, self.keeper, _PLAIN)
         return open_inner_block(unit)
+
+    async def tell(self, outcome: Outcome[Any]) -> None:
+        """Let plug-ins hear of a write that is durable, and wait for them.
+
+        Raises:
+            ExceptionGroup: When some of them failed.
+        """
+        if self.plugins:
+            effects = [partial(plugin.after_commit, outcome) for plugin in self.plugins]
+            await conclude(self.keeper, effects, Fate.COMMITTED)
 
     def announce(self, outcome: Outcome[Any], block: Transaction) -> None:
         """Let plug-ins hear of a write when the block that it is part of is durable."""

@@ -7,10 +7,16 @@ from uuid import UUID
 from storehaus.driver import Row
 from storehaus.model import Model
 from storehaus.sql.binder import Binder
-from storehaus.sql.delete import delete_by_key, delete_many, delete_where, purge_one
+from storehaus.sql.delete import (
+    delete_by_key,
+    delete_many,
+    delete_shared,
+    delete_where,
+    purge_one,
+)
 from storehaus.sql.filters import compile_filter
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import StatementBatch, always, over_arrays, unnumbered
+from storehaus.store.batch import Share, StatementBatch, always, over_arrays, unnumbered
 from storehaus.store.change import Change, Outcome
 from storehaus.store.key import in_lock_order
 from storehaus.store.sending import Fetch
@@ -54,6 +60,7 @@ class Delete(Generic[M]):
         (record_id,) = self.change.ids or (None,)
         key = self._table.key.params(record_id)
         tags = checked_tags(info, self.change.tags)
+        share: Share | None = None
         if self.change.purge:
             statement = Statement(self._table.text(purge_one), key)
         else:
@@ -62,7 +69,20 @@ class Delete(Generic[M]):
             text = self._table.text(delete_by_key, versioned=bool(version), locking=locking)
             marked = () if info.soft_delete is None else (tags, self._deletion)
             statement = Statement(text, (*key, *version, *marked))
-        return [StatementBatch(info=info, statement=always(statement))]
+            if self._table.key.is_exact and not locking:
+                share = self._share(key, version, marked)
+        return [StatementBatch(info=info, statement=always(statement), share=share)]
+
+    def _share(
+        self, key: tuple[Any, ...], version: tuple[int, ...], marked: tuple[Any, ...]
+    ) -> Share:
+        table, info = self._table, self._table.info
+        text = table.text(delete_shared, versioned=bool(version))
+        columns = table.key.columns
+        if version and info.version is not None:
+            columns = (*columns, info.version)
+        row_id = table.key.wire_id(key)
+        return Share(text, columns, (*key, *version), row_id, marked, numbered=True)
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the row as it was; a missing one is no error, one of another version is."""

@@ -3,13 +3,16 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from enum import Enum, auto
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from storehaus.errors import QueryTimeout, StorehausError
 
 __all__ = ["Effect", "Fate", "Keeper", "Ledger", "report"]
+
+T = TypeVar("T")
 
 Effect = Callable[[], object]
 """A function without arguments, synchronous or asynchronous; what it gives is not looked at."""
@@ -91,7 +94,7 @@ class Keeper:
                 then its error is a `QueryTimeout`.
             limit_seconds: None is no limit.
         """
-        task = self._start(work)
+        task = self.start(work)
         cancelled = await _wait(task, limit_seconds)
         if not task.done():
             task.cancel()
@@ -110,7 +113,7 @@ class Keeper:
         """
         if not effects:
             return [], None
-        task = self._start(_run(effects))
+        task = self.start(_run(effects))
         cancelled = await _wait(task, None)
         if not task.done():
             task.add_done_callback(_report_all)
@@ -118,6 +121,20 @@ class Keeper:
         if task.cancelled():
             return [StorehausError("effects were cut off: the haus was closed")], cancelled
         return task.result(), cancelled
+
+    def start(
+        self, work: Coroutine[Any, Any, T], context: Context | None = None
+    ) -> asyncio.Task[T]:
+        """Do some work in a task of its own, which is kept until it ends.
+
+        Args:
+            work: What is to be done.
+            context: Where it runs; None is a copy of the caller's.
+        """
+        task = asyncio.create_task(work, name="storehaus-finish", context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def close(self, *, grace_seconds: float) -> None:
         """Wait for what still runs; cancel what takes longer."""
@@ -128,12 +145,6 @@ class Keeper:
         _, late = await asyncio.wait(tasks, timeout=grace_seconds)
         for task in late:
             task.cancel()
-
-    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work, name="storehaus-finish")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 def report(error: BaseException, message: str) -> None:

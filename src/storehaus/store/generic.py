@@ -17,13 +17,14 @@ from storehaus.store.create_from import CreateFrom
 from storehaus.store.database import Database
 from storehaus.store.delete import Delete, DeleteMany, DeleteWhere
 from storehaus.store.load import load
-from storehaus.store.pipeline import Hook, write
+from storehaus.store.pipeline import Hook, Write, write
 from storehaus.store.read import QueryLike, Reads
 from storehaus.store.restore import Restore
 from storehaus.store.table import Table
 from storehaus.store.update import Patch, UpdateWhere
 from storehaus.store.update_models import UpdateModels
 from storehaus.store.upsert import Updates, Upsert, conflict, upsert
+from storehaus.store.write_batcher import WriteBatcher
 
 __all__ = ["GenericStore"]
 
@@ -56,10 +57,15 @@ class GenericStore(Reads[M]):
     Args:
         database: Where statements run.
         model: The model; None takes the one that a subclass names.
+        batching: Whether calls that tasks make at the same time may share statements; None takes
+            what the class says, which is True.
     """
 
     model_class: ClassVar[type[Model] | None] = None
     """The model of a subclass `class Airports(GenericStore[Airport])`; None for the plain store."""
+
+    batching: bool = True
+    """Whether calls that tasks make at the same time may share statements."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -68,12 +74,17 @@ class GenericStore(Reads[M]):
             if arguments and isinstance(arguments[0], type) and issubclass(arguments[0], Model):
                 cls.model_class = arguments[0]
 
-    def __init__(self, database: Database, model: type[M] | None = None) -> None:
+    def __init__(
+        self, database: Database, model: type[M] | None = None, *, batching: bool | None = None
+    ) -> None:
         chosen: Any = model or self.model_class
         if chosen is None:
             raise QueryError(f"{type(self).__name__} names no model: GenericStore[YourModel]")
         self.model: type[M] = chosen
-        super().__init__(database, Table(self.model.__table_info__))
+        if batching is not None:
+            self.batching = batching
+        super().__init__(database, Table(self.model.__table_info__), batching=self.batching)
+        self._writes = WriteBatcher(database, self._table) if self.batching else None
         database.dependents.add(self._table, self._hooks)
 
     def __repr__(self) -> str:
@@ -96,8 +107,7 @@ class GenericStore(Reads[M]):
         """Store one row; give it as stored, system fields filled."""
         change = self._change(Operation.CREATE, models=[model], tags=tags)
         work = Create(self._table, change, numbered=False)
-        outcome = await write(self._database, work, self._hooks(change))
-        return self._first(outcome.models)
+        return await self._one(work)
 
     async def create_many(
         self, models: Iterable[M], *, tags: Tags = None, returning: bool = True
@@ -175,9 +185,7 @@ class GenericStore(Reads[M]):
             ValidationError: When the model carries another id.
         """
         change = self._change(Operation.UPDATE, ids=[record_id], models=[model], tags=tags)
-        work = UpdateModels(self._table, change, numbered=False)
-        outcome = await write(self._database, work, self._hooks(change))
-        return self._first(outcome.models)
+        return await self._one(UpdateModels(self._table, change, numbered=False))
 
     async def update_many(
         self,
@@ -250,8 +258,7 @@ class GenericStore(Reads[M]):
             tags=None if tags is UNSET else tags,
         )
         work = Patch(self._table, change, None if if_version is UNSET else if_version)
-        outcome = await write(self._database, work, self._hooks(change))
-        return self._first(outcome.models)
+        return await self._one(work)
 
     async def update_where(
         self,
@@ -394,7 +401,8 @@ class GenericStore(Reads[M]):
         change = self._change(Operation.DELETE, ids=[record_id], tags=tags)
         follow_ups = cascade(self._database, self.table_info)
         work = Delete(self._table, change, if_version, new_deletion(follow_ups))
-        outcome = await write(self._database, work, self._hooks(change), follow_ups)
+        hooks = self._hooks(change)
+        outcome = await write(self._database, work, hooks, follow_ups, self._writes)
         return bool(outcome.count)
 
     async def delete_many(self, ids: Iterable[Any], *, tags: Tags = None) -> list[Any]:
@@ -450,6 +458,12 @@ class GenericStore(Reads[M]):
         change = self._change(Operation.DELETE, ids=[record_id], tags=tags, purge=True)
         outcome = await write(self._database, Delete(self._table, change), self._hooks(change))
         return bool(outcome.count)
+
+    async def _one(self, work: Write[M]) -> M:
+        """Write one row, which may share a statement with those of other callers."""
+        hooks = self._hooks(work.change)
+        outcome = await write(self._database, work, hooks, batcher=self._writes)
+        return self._first(outcome.models)
 
     def _change(self, operation: Operation, **parts: Any) -> Change[M]:
         return Change(table=self._table.info, operation=operation, **parts)

@@ -14,6 +14,10 @@ from storehaus.store.rows import decoded
 __all__ = ["Key", "in_lock_order"]
 
 
+# A NaN is equal to itself for PostgreSQL and not for Python; lists have no hash.
+_INEXACT = frozenset(("array", "float", "jsonb", "numeric"))
+
+
 class Key:
     """The primary key of one model. An id is a value, or a tuple where the key is composite.
 
@@ -21,11 +25,15 @@ class Key:
         info: The model.
     """
 
-    __slots__ = ("_model", "columns", "of_model", "of_row")
+    __slots__ = ("_model", "columns", "is_exact", "of_model", "of_row")
 
     def __init__(self, info: TableInfo) -> None:
         self._model = info.model.__name__
         self.columns = info.primary_key
+        self.is_exact = bool(self.columns) and not any(
+            column.type.kind in _INEXACT for column in self.columns
+        )
+        """Whether there is a key, and Python and PostgreSQL agree on which ones are equal."""
         names = [column.name for column in self.columns]
         positions = [column.position for column in self.columns]
         self.of_model: Callable[[Any], Any] = attrgetter(*names) if names else _none

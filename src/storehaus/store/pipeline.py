@@ -18,18 +18,16 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from storehaus.driver import Row
 from storehaus.model import Model
 from storehaus.store.batch import StatementBatch, run_alone, run_plain, run_within
-from storehaus.store.block import conclude
 from storehaus.store.change import Change, Hook, Outcome
 from storehaus.store.database import Database
-from storehaus.store.effects import Fate
 from storehaus.store.sending import Fetch, fetch_on
 from storehaus.store.transaction import Transaction, Unit
+from storehaus.store.write_batcher import WriteBatcher
 
 __all__ = ["FollowUps", "Hook", "Step", "Write", "before", "within", "write"]
 
@@ -85,6 +83,7 @@ async def write(
     work: Write[M],
     hooks: Sequence[Hook] = (),
     follow_ups: FollowUps | None = None,
+    batcher: WriteBatcher | None = None,
 ) -> Outcome[M]:
     """Run one write.
 
@@ -93,18 +92,49 @@ async def write(
         work: The verb.
         hooks: The store's own `before_...` hooks.
         follow_ups: What it and its follow-ups bring about; None is nothing.
+        batcher: Lets writes of one row share statements outside of transactions; None does not.
 
     Returns:
         The outcome of the write itself.
     """
     unit = database.joined()
     batches = await _prepare(database, work, hooks)
+    if batcher is not None and unit is None and follow_ups is None and len(batches) == 1:
+        return await _take_turn(database, work, batches, batcher)
+    return await _run(database, unit, work, batches, follow_ups)
+
+
+async def _take_turn(
+    database: Database, work: Write[M], batches: Sequence[StatementBatch], batcher: WriteBatcher
+) -> Outcome[M]:
+    turn = batcher.turn(work, batches[0].share)
+    try:
+        outcome = await turn.outcome()
+        if outcome is None:
+            return await _run(database, None, work, batches, over=turn.end)
+    finally:
+        turn.end()
+    await database.tell(outcome)
+    return outcome
+
+
+async def _run(
+    database: Database,
+    unit: Unit | None,
+    work: Write[M],
+    batches: Sequence[StatementBatch],
+    follow_ups: FollowUps | None = None,
+    *,
+    over: Callable[[], None] = lambda: None,
+) -> Outcome[M]:
+    """Run a write by statements of its own; `over` is called when it is durable."""
     if follow_ups is not None or not _is_alone(database, unit, batches):
         # Verbs join it where hooks run inside: anywhere else they would wait for its locks.
         opened = database.write_block() if follow_ups is None else database.transaction()
         async with opened as block:
             savepoint = block.savepoint if len(batches) == 1 else None
             outcome = await _execute(database, block, work, batches, savepoint)
+            block.on_commit(over)
             database.announce(outcome, block)
             if follow_ups is not None:
                 await _follow(database, block, outcome, follow_ups)
@@ -116,9 +146,8 @@ async def write(
         return outcome
     rows = await run_alone(database, batches[0])
     outcome = await work.finish([rows], database.fetch)
-    if database.plugins:
-        effects = [partial(plugin.after_commit, outcome) for plugin in database.plugins]
-        await conclude(database.keeper, effects, Fate.COMMITTED)
+    over()
+    await database.tell(outcome)
     return outcome
 
 

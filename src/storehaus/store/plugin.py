@@ -1,5 +1,6 @@
 """The seam where cache and signals stand around the store."""
 
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from storehaus.driver import Connection
@@ -22,11 +23,28 @@ class Plugin:
     in_transaction: bool = False
     needs_rows: bool = False
 
+    def batch_key(self) -> Hashable:
+        """Give what calls must have in common to share a statement, read from the context.
+
+        Calls that tasks make at the same time may leave as one statement. What belongs to the
+        caller and not to the row (an actor, a tenant, a role) is given here, so that only calls of
+        the same one are put together.
+        """
+        return None
+
     async def before(self, change: Change[Any]) -> None:
         """Alter the change, or refuse it by raising. Nothing has been sent yet."""
 
     async def after(self, outcome: Outcome[Any], connection: Connection) -> None:
         """Add to the transaction of the write; raising rolls it back."""
+
+    async def after_all(self, outcomes: Sequence[Outcome[Any]], connection: Connection) -> None:
+        """As `after`, for writes that shared a statement; override it to send all at once.
+
+        Raising rolls all of them back; then each is made again alone.
+        """
+        for outcome in outcomes:
+            await self.after(outcome, connection)
 
     async def after_commit(self, outcome: Outcome[Any]) -> None:
         """React to what is durable now; must not raise, since it is too late to refuse.

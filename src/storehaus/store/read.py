@@ -18,6 +18,7 @@ from storehaus.sql import (
 from storehaus.store.database import Database
 from storehaus.store.page import Page, read_page
 from storehaus.store.projection import ProjectionReader, projection
+from storehaus.store.read_batcher import ReadBatcher
 from storehaus.store.related import load_related
 from storehaus.store.sending import Fetch
 from storehaus.store.stream import RowStream, checked_batch
@@ -39,11 +40,13 @@ class Reads(Generic[M]):
     Args:
         database: Where statements run.
         table: The store's table.
+        batching: Whether reads by id that run at the same time share statements.
     """
 
-    def __init__(self, database: Database, table: Table[M]) -> None:
+    def __init__(self, database: Database, table: Table[M], *, batching: bool = True) -> None:
         self._database = database
         self._table = table
+        self._batcher = ReadBatcher(database, table, enabled=batching)
 
     @property
     def table_info(self) -> TableInfo:
@@ -53,9 +56,8 @@ class Reads(Generic[M]):
     async def get_by_id(self, record_id: Any) -> M | None:
         """Give the row with an id, None when there is none."""
         table = self._table
-        params = table.key.params(record_id)
-        rows = await self._database.fetch_rows(table.select_by_key, params)
-        return table.reader.model(rows[0]) if rows else None
+        row = await self._batcher.row(table.key.params(record_id))
+        return None if row is None else table.reader.model(row)
 
     async def get(self, record_id: Any) -> M:
         """Give the row with an id.
@@ -76,9 +78,7 @@ class Reads(Generic[M]):
             return []
         table = self._table
         keys = [table.key.params(record_id, i) for i, record_id in enumerate(given)]
-        arrays = table.key_arrays(list(dict.fromkeys(keys)))
-        found = await self._database.fetch(Statement(table.select_by_keys, arrays))
-        rows = {table.key.of_row(row): row for row in found}
+        rows = await self._batcher.rows(list(dict.fromkeys(keys)))
         wanted = [rows.get(table.key.wire_id(key)) for key in keys]
         # An id that stands twice gives two instances: whoever changes one must not change both.
         models = iter(table.reader.models([row for row in wanted if row is not None]))

@@ -76,6 +76,11 @@ class Table(Generic[M]):
         """Turn keys in wire form into one array per column."""
         return tuple([key[i] for key in keys] for i in range(len(self.key.columns)))
 
+    def may_share(self, shape: Shape) -> bool:
+        """Whether new rows that send these columns can be told from each other by their keys."""
+        keys = self.key.columns
+        return self.key.is_exact and all(column in shape for column in keys)
+
     def text(self, write: Callable[..., str], *shape: Shape, **options: Any) -> str:
         """Give the text of a statement, written once.
 
@@ -97,19 +102,28 @@ class Table(Generic[M]):
             found = self._validators[shape] = Validator(self.info, shape)
         return found
 
-    def chunks(self, columns: Sequence[Sequence[Any]], rows: int) -> list[tuple[int, int]]:
+    def chunks(
+        self,
+        columns: Sequence[Sequence[Any]],
+        rows: int,
+        *,
+        most_rows: int = _CHUNK_ROWS,
+        most_bytes: int = _CHUNK_BYTES,
+    ) -> list[tuple[int, int]]:
         """Cut a batch below what one statement should carry.
 
         Args:
             columns: Values in wire form, column by column.
             rows: Number of rows.
+            most_rows: Rows in one statement.
+            most_bytes: Bytes in one statement, where rows are of about the same size.
 
         Returns:
             Pairs of first row and row after the last.
         """
         if rows <= 1:
             return [(0, rows)]
-        limit = min(_CHUNK_ROWS, max(1, _CHUNK_BYTES * rows // max(_size(columns), 1)))
+        limit = min(most_rows, max(1, most_bytes * rows // max(_size(columns), 1)))
         return [(low, min(low + limit, rows)) for low in range(0, rows, limit)]
 
 

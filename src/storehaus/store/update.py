@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
@@ -9,20 +10,24 @@ from storehaus.errors import QueryError
 from storehaus.expr import Expression
 from storehaus.model import Model
 from storehaus.query import UpdateSet
-from storehaus.sql.assignments import compile_assignments
+from storehaus.sql.assignments import compile_assignments, plain_values
 from storehaus.sql.binder import Binder
 from storehaus.sql.filters import compile_filter, has_filter
+from storehaus.sql.statement import Statement
 from storehaus.sql.update import assignments, update_by_key, update_where
 from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
 from storehaus.store.sending import Fetch
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
+from storehaus.store.update_row import RowUpdate
 from storehaus.store.versions import absent, checked_version
 
 __all__ = ["Patch", "UpdateWhere", "require_filter"]
 
 M = TypeVar("M", bound=Model)
+
+_position = attrgetter("position")
 
 
 class Patch(Generic[M]):
@@ -47,19 +52,36 @@ class Patch(Generic[M]):
         info = self._table.info
         (record_id,) = self.change.ids or (None,)
         self._key = self._table.key.params(record_id)
-        binder = Binder()
-        for part in (*self._key, *checked_version(info, self._version)):
-            binder.write(part)
-        changes = _set_list(self._table, self.change, binder)
-        text = update_by_key(info, changes, versioned=self._version is not None)
-        statement = binder.statement(text)
+        version = checked_version(info, self._version)
+        row = self._plain(version)
+        statement = self._computed(version) if row is None else row.statement()
         return [
             StatementBatch(
                 info=info,
                 values=partial(_changed_values, self.change),
                 statement=always(statement),
+                share=row.share() if row is not None and self._table.key.is_exact else None,
             )
         ]
+
+    def _plain(self, version: tuple[int, ...]) -> RowUpdate | None:
+        """Give a change to values alone, whose text depends on nothing but the columns."""
+        info = self._table.info
+        values = plain_values(info, self.change.changes)
+        if values is None:
+            return None
+        shape = tuple(sorted(values, key=_position))
+        tags = checked_tags(info, self.change.tags)
+        sent = [values[column] for column in shape]
+        return RowUpdate(self._table, self._key, version, shape, sent, tags=tags)
+
+    def _computed(self, version: tuple[int, ...]) -> Statement:
+        binder = Binder()
+        for part in (*self._key, *version):
+            binder.write(part)
+        changes = _set_list(self._table, self.change, binder)
+        text = update_by_key(self._table.info, changes, versioned=self._version is not None)
+        return binder.statement(text)
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Find out why, when no row was changed."""

@@ -16,7 +16,7 @@ from storehaus.errors import (
 )
 from storehaus.model import Model
 from storehaus.sql.statement import Statement
-from storehaus.sql.update import assignments, update_by_key, update_many
+from storehaus.sql.update import update_many
 from storehaus.store.batch import StatementBatch, always
 from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values
@@ -26,6 +26,7 @@ from storehaus.store.sending import Fetch
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
 from storehaus.store.tags import checked_tags
+from storehaus.store.update_row import RowUpdate
 from storehaus.store.versions import absent, carried_version, checked_version, is_stale
 
 __all__ = ["UpdateModels"]
@@ -158,16 +159,13 @@ class UpdateModels(Generic[M]):
         shape = self._table.update_shape(model)
         values = self._table.validator(shape).row(model, self._place(0))
         version = checked_version(info, self._expected[0])
-        first = len(self._keys[0]) + len(version) + 1
-        pairs = [(column, f"${first + i}") for i, column in enumerate(shape)]
-        changes = assignments(info, pairs, first + len(shape))
-        text = update_by_key(info, changes, versioned=bool(version))
-        statement = Statement(text, (*self._keys[0], *version, *values, tags))
+        row = RowUpdate(self._table, self._keys[0], version, shape, values, tags=tags)
         return StatementBatch(
             info=info,
             indexes=(0,) if self._numbered else None,
             values=partial(field_values, models, (0,)),
-            statement=always(statement),
+            statement=always(row.statement()),
+            share=row.share() if self._table.key.is_exact else None,
         )
 
     def _group(
