@@ -52,7 +52,9 @@ def compile_assignments(
     return list(found.items())
 
 
-def plain_values(info: TableInfo, changes: object) -> dict[ColumnInfo, Any] | None:
+def plain_values(
+    info: TableInfo, changes: Mapping[Any, Any] | UpdateSet | None
+) -> dict[ColumnInfo, Any] | None:
     """Give new values in wire form, where all of them are values of fields that may change.
 
     None says nothing of the changes but that `compile_assignments` must look at them.
@@ -62,9 +64,8 @@ def plain_values(info: TableInfo, changes: object) -> dict[ColumnInfo, Any] | No
     """
     if not changes or not isinstance(changes, dict):
         return None
-    given = cast("dict[Any, Any]", changes)
     found: dict[ColumnInfo, Any] = {}
-    for field, value in given.items():
+    for field, value in changes.items():
         column = _plain_column(info, field)
         if column is None or isinstance(value, Node) or column in found:
             return None

@@ -74,7 +74,6 @@ class Share:
         text: SQL whose first parameters are one array per column.
         columns: The columns.
         values: Those of this row, in wire form.
-        id: The row's id, in wire form.
         rest: Further parameters; those who share the statement share them.
         numbered: Whether rows come back with their place behind them, NULLs standing for one that
             was not written; rows that somebody holds are left out. Otherwise all come back that
@@ -84,7 +83,6 @@ class Share:
     text: str
     columns: Shape
     values: Sequence[Any]
-    id: Any
     rest: tuple[Any, ...]
     numbered: bool
 
@@ -95,10 +93,13 @@ class StatementBatch(Batch):
 
     Attributes:
         statement: Makes the statement for rows `low` up to, not including, `high`.
-        share: How it could be part of a shared statement; None for a write that cannot.
+        row_id: For a write of one row, its id in wire form; None where that is not known, or
+            Python cannot tell which ids are equal.
+        share: How such a write could be part of a shared statement; None for one that cannot.
     """
 
     statement: Callable[[int, int], Statement]
+    row_id: Any = None
     share: Share | None = None
 
     async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:

@@ -78,19 +78,26 @@ class Create(Generic[M]):
         text = table.text(insert_one, shape)
         place = self._first if self._numbered else None
         values = table.validator(shape).row(models[0], place)
+        row_id = self._row_id(shape, values)
+        share: Share | None = None
+        if row_id is not None:
+            text_of_many = table.text(insert_shared, shape)
+            share = Share(text_of_many, shape, values, (tags,), numbered=False)
         return StatementBatch(
             info=table.info,
             indexes=None if place is None else (place,),
             values=partial(field_values, models, (0,)),
             statement=always(Statement(text, (*values, tags))),
-            share=self._share(shape, values, tags) if table.may_share(shape) else None,
+            row_id=row_id,
+            share=share,
         )
 
-    def _share(self, shape: Shape, values: Sequence[Any], tags: list[str]) -> Share:
-        table = self._table
-        text = table.text(insert_shared, shape)
-        key = [values[shape.index(column)] for column in table.key.columns]
-        return Share(text, shape, values, table.key.wire_id(key), (tags,), numbered=False)
+    def _row_id(self, shape: Shape, values: Sequence[Any]) -> Any:
+        """Give the id of a new row in wire form, None where the database makes it."""
+        key = self._table.key
+        if not key.is_exact or not all(column in shape for column in key.columns):
+            return None
+        return key.wire_id([values[shape.index(column)] for column in key.columns])
 
     def _group(
         self, models: Sequence[M], tags: list[str], shape: Shape, indexes: Sequence[int]

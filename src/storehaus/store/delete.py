@@ -69,9 +69,10 @@ class Delete(Generic[M]):
             text = self._table.text(delete_by_key, versioned=bool(version), locking=locking)
             marked = () if info.soft_delete is None else (tags, self._deletion)
             statement = Statement(text, (*key, *version, *marked))
-            if self._table.key.is_exact and not locking:
+            if not locking:
                 share = self._share(key, version, marked)
-        return [StatementBatch(info=info, statement=always(statement), share=share)]
+        row_id = self._table.key.row_id(key)
+        return [StatementBatch(info=info, statement=always(statement), row_id=row_id, share=share)]
 
     def _share(
         self, key: tuple[Any, ...], version: tuple[int, ...], marked: tuple[Any, ...]
@@ -81,8 +82,7 @@ class Delete(Generic[M]):
         columns = table.key.columns
         if version and info.version is not None:
             columns = (*columns, info.version)
-        row_id = table.key.wire_id(key)
-        return Share(text, columns, (*key, *version), row_id, marked, numbered=True)
+        return Share(text, columns, (*key, *version), marked, numbered=True)
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the row as it was; a missing one is no error, one of another version is."""

@@ -92,6 +92,10 @@ class Key:
                 parts[i] = decoded(f"{self._model}.{column.name}", decode, parts[i])
         return list(parts[0]) if len(parts) == 1 else list(zip(*parts, strict=True))
 
+    def row_id(self, params: Sequence[Any]) -> Any:
+        """Give parts as `of_row` gives them, None where Python cannot tell which are equal."""
+        return self.wire_id(params) if self.is_exact else None
+
     def wire_id(self, params: Sequence[Any]) -> Any:
         """Give parts as `of_row` gives them, for looking rows up."""
         return params[0] if len(self.columns) == 1 else tuple(params)

@@ -107,7 +107,7 @@ async def write(
 async def _take_turn(
     database: Database, work: Write[M], batches: Sequence[StatementBatch], batcher: WriteBatcher
 ) -> Outcome[M]:
-    turn = batcher.turn(work, batches[0].share)
+    turn = batcher.turn(work, batches[0])
     try:
         outcome = await turn.outcome()
         if outcome is None:

@@ -76,11 +76,6 @@ class Table(Generic[M]):
         """Turn keys in wire form into one array per column."""
         return tuple([key[i] for key in keys] for i in range(len(self.key.columns)))
 
-    def may_share(self, shape: Shape) -> bool:
-        """Whether new rows that send these columns can be told from each other by their keys."""
-        keys = self.key.columns
-        return self.key.is_exact and all(column in shape for column in keys)
-
     def text(self, write: Callable[..., str], *shape: Shape, **options: Any) -> str:
         """Give the text of a statement, written once.
 

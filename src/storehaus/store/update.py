@@ -60,7 +60,8 @@ class Patch(Generic[M]):
                 info=info,
                 values=partial(_changed_values, self.change),
                 statement=always(statement),
-                share=row.share() if row is not None and self._table.key.is_exact else None,
+                row_id=self._table.key.row_id(self._key),
+                share=None if row is None else row.share(),
             )
         ]
 

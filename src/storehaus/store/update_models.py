@@ -165,7 +165,8 @@ class UpdateModels(Generic[M]):
             indexes=(0,) if self._numbered else None,
             values=partial(field_values, models, (0,)),
             statement=always(row.statement()),
-            share=row.share() if self._table.key.is_exact else None,
+            row_id=self._table.key.row_id(self._keys[0]),
+            share=row.share(),
         )
 
     def _group(

@@ -24,7 +24,7 @@ class RowUpdate:
         tags: New tags, None to keep them.
     """
 
-    __slots__ = ("_key", "_sent", "_shape", "_table", "_tags", "_versioned")
+    __slots__ = ("_sent", "_shape", "_table", "_tags", "_versioned")
 
     def __init__(
         self,
@@ -37,7 +37,6 @@ class RowUpdate:
         tags: list[str] | None,
     ) -> None:
         self._table = table
-        self._key = key
         self._versioned = bool(version)
         self._shape = shape
         self._sent = (*key, *version, *values)
@@ -54,5 +53,4 @@ class RowUpdate:
         text = table.text(update_shared, self._shape, versioned=self._versioned)
         version = (info.version,) if self._versioned and info.version is not None else ()
         columns = (*table.key.columns, *version, *self._shape)
-        row_id = table.key.wire_id(self._key)
-        return Share(text, columns, self._sent, row_id, (self._tags,), numbered=True)
+        return Share(text, columns, self._sent, (self._tags,), numbered=True)

@@ -49,7 +49,7 @@ class Turn(Generic[M]):
 
     Attributes:
         work: The verb.
-        share: Its part of a shared statement; None for a write that cannot have one.
+        batch: The write itself, one row.
         kind: What those who share a statement have in common.
         context: Where plug-ins hear of it when its caller is gone; None when there are none.
         next: A later write to the same row, which waits for the end of this one.
@@ -61,21 +61,21 @@ class Turn(Generic[M]):
         "_is_counted",
         "_is_over",
         "_waiter",
+        "batch",
         "context",
         "group",
         "kind",
         "next",
-        "share",
         "work",
     )
 
-    def __init__(self, batcher: "WriteBatcher", work: Work[M], share: Share | None) -> None:
+    def __init__(self, batcher: "WriteBatcher", work: Work[M], batch: StatementBatch) -> None:
         self._batcher = batcher
         self._waiter: asyncio.Future[Outcome[M] | None] | None = None
         self._is_counted = False
         self._is_over = False
         self.work = work
-        self.share = share
+        self.batch = batch
         self.kind: Hashable = None
         self.context: Context | None = None
         self.next: Turn[Any] | None = None
@@ -150,14 +150,16 @@ class _Group:
 
     Attributes:
         turns: The writes, of one kind, each to another row.
+        is_numbered: As of `Share`.
         left: How many callers were cancelled.
         task: Runs the statement.
     """
 
-    __slots__ = ("left", "task", "turns")
+    __slots__ = ("is_numbered", "left", "task", "turns")
 
-    def __init__(self, turns: Sequence[Turn[Any]]) -> None:
+    def __init__(self, turns: Sequence[Turn[Any]], *, is_numbered: bool) -> None:
         self.turns = turns
+        self.is_numbered = is_numbered
         self.left = 0
         self.task: asyncio.Task[None] | None = None
 
@@ -198,26 +200,27 @@ class WriteBatcher:
         self._latest: dict[Any, Turn[Any]] = {}
         self.under_way = 0
 
-    def turn(self, work: Work[M], share: Share | None) -> Turn[M]:
+    def turn(self, work: Work[M], batch: StatementBatch) -> Turn[M]:
         """Begin a write; whoever calls this calls `end`."""
-        turn = Turn(self, work, share)
+        turn = Turn(self, work, batch)
         earlier = None
-        if share is not None:
-            earlier = self._latest.get(share.id)
-            self._latest[share.id] = turn
+        if batch.row_id is not None:
+            earlier = self._latest.get(batch.row_id)
+            self._latest[batch.row_id] = turn
         if earlier is not None:
             turn.wait()
             earlier.next = turn
-        elif share is None or not self.under_way:
-            turn.go()
+        elif batch.share is not None and batch.row_id is not None and self.under_way:
+            self._queue(turn, batch.share)
         else:
-            self._queue(turn, share)
+            turn.go()
         return turn
 
     def forget(self, turn: Turn[Any]) -> None:
         """Take a write off that is over."""
-        if turn.share is not None and self._latest.get(turn.share.id) is turn:
-            del self._latest[turn.share.id]
+        row_id = turn.batch.row_id
+        if self._latest.get(row_id) is turn:
+            del self._latest[row_id]
 
     def _queue(self, turn: Turn[Any], share: Share) -> None:
         turn.wait()
@@ -254,25 +257,25 @@ class WriteBatcher:
         if len(turns) == 1:
             turns[0].deliver(None)
             return
-        shares = [turn.share for turn in turns if turn.share is not None]
+        shares = [turn.batch.share for turn in turns if turn.batch.share is not None]
         values = list(zip(*(share.values for share in shares), strict=True))
         columns = as_parameters(shares[0].columns, values)
         size = {"most_rows": MOST_CALLS, "most_bytes": _MOST_BYTES}
         for low, high in self._table.chunks(columns, len(turns), **size):
-            group = _Group(turns[low:high])
+            group = _Group(turns[low:high], is_numbered=shares[0].numbered)
             part = [column[low:high] for column in columns]
             statement = Statement(shares[0].text, (*part, *shares[0].rest))
             for turn in group.turns:
                 turn.group = group
             self.under_way += 1
-            run = self._run(group, shares[low:high], statement)
+            run = self._run(group, statement)
             group.task = self._database.keeper.start(run, turns[0].context)
 
-    async def _run(self, group: _Group, shares: Sequence[Share], statement: Statement) -> None:
+    async def _run(self, group: _Group, statement: Statement) -> None:
         batch = StatementBatch(info=self._table.info, statement=always(statement))
         whole = any(plugin.in_transaction for plugin in self._database.plugins)
         try:
-            await (self._run_whole if whole else self._run_plain)(group, shares, batch)
+            await (self._run_whole if whole else self._run_plain)(group, batch)
         except asyncio.CancelledError:
             group.fail(CommitUnknown("a write was cut off: it may have happened or not"))
             raise
@@ -282,16 +285,14 @@ class WriteBatcher:
             # After the callers have had their turn: what they write next is to leave together too.
             asyncio.get_running_loop().call_soon(self._arrived)
 
-    async def _run_plain(
-        self, group: _Group, shares: Sequence[Share], batch: StatementBatch
-    ) -> None:
+    async def _run_plain(self, group: _Group, batch: StatementBatch) -> None:
         """Run a statement as a transaction of its own."""
         rows = await run_alone(self._database, batch)
         # It has happened: from here on no error may send anybody alone.
         try:
-            assigned = self._assign(shares, rows)
+            assigned = self._assign(group, rows)
         except DatabaseError as error:
-            group.deliver([same_error(error) for _ in shares])
+            group.deliver([same_error(error) for _ in group.turns])
             return
         fetch = self._database.fetch
         group.deliver(
@@ -301,15 +302,13 @@ class WriteBatcher:
             ]
         )
 
-    async def _run_whole(
-        self, group: _Group, shares: Sequence[Share], batch: StatementBatch
-    ) -> None:
+    async def _run_whole(self, group: _Group, batch: StatementBatch) -> None:
         """Run a statement with what plug-ins add to its transaction."""
         async with self._database.write_block() as block:
             connection = block.unit.connection
             rows = await run_within(connection, batch)
             results: list[Outcome[Any] | None] = []
-            for turn, own in zip(group.turns, self._assign(shares, rows), strict=True):
+            for turn, own in zip(group.turns, self._assign(group, rows), strict=True):
                 fetch = fetch_on(connection)
                 results.append(None if own is None else await turn.work.finish([own], fetch))
             outcomes = [outcome for outcome in results if outcome is not None]
@@ -318,26 +317,27 @@ class WriteBatcher:
             # Not after the block: a cancellation may come out of it that arrived during COMMIT.
             block.on_commit(partial(group.deliver, results))
 
-    def _assign(self, shares: Sequence[Share], rows: Sequence[Row]) -> list[Sequence[Row] | None]:
+    def _assign(self, group: _Group, rows: Sequence[Row]) -> list[Sequence[Row] | None]:
         """Find out whose rows came back; None stands for one that must be written alone.
 
         Raises:
             DatabaseError: When a row came back that nobody sent.
         """
-        if shares[0].numbered:
-            found: list[Sequence[Row] | None] = [None] * len(shares)
-            key = self._table.key.columns[0].position
+        key = self._table.key
+        if group.is_numbered:
+            found: list[Sequence[Row] | None] = [None] * len(group.turns)
             for row in rows:
-                found[row[-1] - 1] = () if row[key] is None else (row[:-1],)
+                is_written = row[key.columns[0].position] is not None
+                found[row[-1] - 1] = (row[:-1],) if is_written else ()
             return found
-        by_id = {self._table.key.of_row(row): row for row in rows}
-        found = [(by_id.pop(share.id),) if share.id in by_id else () for share in shares]
-        if by_id:
+        by_id = {key.of_row(row): row for row in rows}
+        ids = [turn.batch.row_id for turn in group.turns]
+        if not by_id.keys() <= set(ids):
             raise DatabaseError(
                 f"{self._table.info.name}: the primary key of a row is not the one that was sent,"
                 " so it cannot be told whose it is; take the store with batching=False"
             )
-        return found
+        return [(by_id[each],) if each in by_id else () for each in ids]
 
     def _arrived(self) -> None:
         self.under_way -= 1
