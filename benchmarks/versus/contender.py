@@ -1,6 +1,6 @@
 """What a contender is: the verbs that the workloads call, and how to compare its answers."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -62,7 +62,7 @@ class Contender(Protocol):
         title: How the report calls it.
         packages: Distributions whose versions matter.
         how: In a few words, how it is used.
-        left_out: Workloads that it does not take part in, with the reason.
+        takes: Workloads that it takes part in; empty for all.
         load_rows: Rows that it loads at most; its rate is what counts.
         most_tasks: Tasks at which it is measured at most.
         gives_rows: Whether `create_many` hands the stored rows back.
@@ -72,7 +72,7 @@ class Contender(Protocol):
     title: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
     how: ClassVar[str]
-    left_out: ClassVar[Mapping[str, str]] = {}
+    takes: ClassVar[frozenset[str]] = frozenset()
     load_rows: ClassVar[int] = 100_000
     most_tasks: ClassVar[int] = 1_000
     gives_rows: ClassVar[bool] = True

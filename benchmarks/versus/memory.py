@@ -46,7 +46,7 @@ async def hold(scene: Scene, contenders: Sequence[Contender], rows: int) -> list
     finally:
         await close()
     for contender in contenders:
-        if "*" not in contender.left_out:
+        if not contender.takes:
             title = "msgspec.Struct" if contender.name == "asyncpg" else contender.title
             held.append(Held(title, await _weigh(lambda each=contender: _listed(each), rows)))
     return held

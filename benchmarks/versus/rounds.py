@@ -12,8 +12,8 @@ from versus.results import Rounds, Turn
 from versus.scene import Scene
 from versus.workloads import Ask, Call, Workload
 
-_CALLS_PER_TASK = 3
-_MOST_CALLS = 50_000
+_MOST_UNITS = 50_000
+_CHECKED_ROWS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,14 @@ class Pace:
 
     Attributes:
         rounds: Turns of each that count.
-        turn_seconds: How long a turn of many calls should take.
+        turn_seconds: How long a turn should take; one call, or a few of every task, may take
+            longer.
+        calls_per_task: Calls of each task at least.
     """
 
     rounds: int
     turn_seconds: float
+    calls_per_task: int = 5
 
 
 async def loop(
@@ -69,7 +72,7 @@ async def loop(
     return taken
 
 
-def size_of(workload: Workload, contender: Contender) -> int:
+def rows_of(workload: Workload, contender: Contender) -> int:
     """Give the rows of one call: some contenders load fewer."""
     return min(workload.size, contender.load_rows) if workload.name == "load" else workload.size
 
@@ -82,7 +85,8 @@ async def check(scene: Scene, workload: Workload, contender: Contender) -> None:
     """
     calls = 1 if workload.size > 1 else max(20, 2 * workload.tasks)
     kind = workload.kind
-    asked = kind.ask(Ask(calls, scene.rows, seed=1, size=size_of(workload, contender)))
+    size = min(rows_of(workload, contender), _CHECKED_ROWS)
+    asked = kind.ask(Ask(calls, scene.rows, seed=1, size=size))
     arguments = [kind.prepare(contender, each) for each in asked]
     answers: list[Any] = []
     try:
@@ -114,17 +118,17 @@ async def take_turns(
 
 
 async def _fitting(scene: Scene, workload: Workload, contender: Contender, pace: Pace) -> int:
-    least = 1 if workload.size > 1 else max(10, _CALLS_PER_TASK * workload.tasks)
+    least = 1 if workload.size > 1 else max(10, pace.calls_per_task * workload.tasks)
     warm = await _turn(scene, workload, contender, least, seed=-1)
-    calls = warm.rate / size_of(workload, contender) * pace.turn_seconds
-    most = max(least, _MOST_CALLS // workload.size)
+    calls = warm.rate / rows_of(workload, contender) * pace.turn_seconds
+    most = max(least, _MOST_UNITS // workload.size)
     return max(least, min(int(calls), most))
 
 
 async def _turn(
     scene: Scene, workload: Workload, contender: Contender, calls: int, seed: int
 ) -> Turn:
-    kind, size = workload.kind, size_of(workload, contender)
+    kind, size = workload.kind, rows_of(workload, contender)
     asked = kind.ask(Ask(calls, scene.rows, seed + 100, size))
     arguments = [kind.prepare(contender, each) for each in asked]
     gc.collect()

@@ -1,6 +1,6 @@
 """asyncpg by hand: the driver below StoreHaus, with SQL that was written for the purpose."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import starmap
 from typing import Any, ClassVar
 
@@ -85,7 +85,7 @@ class RawExecutemany(RawAsyncpg):
     name: ClassVar[str] = "asyncpg-executemany"
     title: ClassVar[str] = "asyncpg, no rows back"
     how: ClassVar[str] = "executemany(INSERT) without RETURNING: it gives no rows back"
-    left_out: ClassVar[Mapping[str, str]] = {"*": "a second raw program for create_many only"}
+    takes: ClassVar[frozenset[str]] = frozenset({"create-many"})
     gives_rows: ClassVar[bool] = False
 
     async def create_many(self, rows: Sequence[Given]) -> list[Row]:
