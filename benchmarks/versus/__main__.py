@@ -60,12 +60,12 @@ async def _extras(
     whole = [each for each in contenders if not each.takes]
     pace = options.growth_pace
     if options.wants("tasks"):
-        result.growth += await growth.grow_tasks(place, whole, options.tasks, pace, _say)
+        result.growth.extend(await growth.grow_tasks(place, whole, options.tasks, pace, _say))
     if options.wants("rows"):
-        result.growth += await growth.grow_table(place, whole, options.sizes, pace, _say)
+        result.growth.extend(await growth.grow_table(place, whole, options.sizes, pace, _say))
     if options.wants("memory"):
         _say("memory of rows that are held")
-        result.memory += await memory.hold(place, whole, options.memory_rows)
+        result.memory.extend(await memory.hold(place, whole, options.memory_rows))
 
 
 @asynccontextmanager
@@ -115,12 +115,13 @@ async def _begin(place: Scene, options: Options, contenders: Sequence[Contender]
 
 def _remarks(place: Scene, options: Options, contenders: Sequence[Contender]) -> list[str]:
     way = "a Unix socket" if place.address.is_socket else f"TCP to {place.address.host}"
-    found = [
+    common = (
         f"All have {POOL} connections to one server over {way}, one table with its triggers and"
         " indexes, and give objects of their own. What a verb takes (models, dictionaries, tuples)"
         " is made before the clock starts. A call is a unit of work: it is committed when it"
-        " returns.",
-    ]
+        " returns."
+    )
+    found = [common]
     for workload in options.workloads:
         found += [
             f"{each.title} loads {rows_of(workload, each):,} rows; its rate is what counts."

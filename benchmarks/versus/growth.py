@@ -6,7 +6,7 @@ from versus.contender import Contender
 from versus.results import Growth, Point
 from versus.rounds import Pace, take_turns
 from versus.scene import Scene
-from versus.workloads import CREATE, FIND, GET, Kind, Workload
+from versus.workloads import CREATE, FIND, GET, Workload
 
 TASKS = (1, 3, 10, 30, 100, 300, 1_000)
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -18,29 +18,18 @@ async def grow_tasks(
     scene: Scene, contenders: Sequence[Contender], counts: Sequence[int], pace: Pace, say: Say
 ) -> list[Growth]:
     """Measure get and create with ever more tasks."""
-    return [
-        Growth(f"{name}-tasks", f"{name} by the number of tasks", "tasks", points)
-        for name, kind in (("get", GET), ("create", CREATE))
-        if (points := await _tasks(scene, contenders, name, kind, counts, pace, say))
-    ]
-
-
-async def _tasks(
-    scene: Scene,
-    contenders: Sequence[Contender],
-    name: str,
-    kind: Kind,
-    counts: Sequence[int],
-    pace: Pace,
-    say: Say,
-) -> list[Point]:
-    points: list[Point] = []
+    verbs = {"get": GET, "create": CREATE}
+    points: dict[str, list[Point]] = {name: [] for name in verbs}
     for count in counts:
-        say(f"{name}, {count:,} tasks")
-        workload = Workload(f"{name}-{count}", "", kind, tasks=count)
+        say(f"{count:,} tasks")
         able = [each for each in contenders if each.most_tasks >= count]
-        points.append(Point(count, await take_turns(scene, workload, able, pace)))
-    return points
+        for name, kind in verbs.items():
+            workload = Workload(name, "", kind, tasks=count)
+            points[name].append(Point(count, await take_turns(scene, workload, able, pace)))
+    return [
+        Growth(f"{name}-tasks", f"{name} by the number of tasks", "tasks", points[name])
+        for name in verbs
+    ]
 
 
 async def grow_table(

@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from itertools import starmap
 from typing import Any
 
@@ -48,7 +49,7 @@ async def hold(scene: Scene, contenders: Sequence[Contender], rows: int) -> list
     for contender in contenders:
         if not contender.takes:
             title = "msgspec.Struct" if contender.name == "asyncpg" else contender.title
-            held.append(Held(title, await _weigh(lambda each=contender: _listed(each), rows)))
+            held.append(Held(title, await _weigh(partial(_listed, contender), rows)))
     return held
 
 

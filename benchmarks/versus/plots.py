@@ -115,7 +115,7 @@ def _curve(axes: Axes, result: Result, growth: Growth) -> None:
         points = [point for point in growth.points if name in point.turns]
         spreads = [Spread.of(list(map(of, point.turns[name]))) for point in points]
         at = [point.at for point in points]
-        style = {"color": _COLOURS.get(name, "#999999")}
+        colour = _COLOURS.get(name, "#999999")
         axes.plot(
             at,
             [spread.median for spread in spreads],
@@ -123,10 +123,10 @@ def _curve(axes: Axes, result: Result, growth: Growth) -> None:
             markersize=4,
             linewidth=2.6 if name == _OURS else 1.3,
             label=result.title(name),
-            **style,
+            color=colour,
         )
         low, high = [each.low for each in spreads], [each.high for each in spreads]
-        axes.fill_between(at, low, high, alpha=0.12, linewidth=0, **style)
+        axes.fill_between(at, low, high, alpha=0.12, linewidth=0, color=colour)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("rows of the table" if growth.axis == "rows" else "tasks")

@@ -54,7 +54,8 @@ def _table(result: Result) -> str:
     names = [entry.name for entry in result.entries if entry.name != RAW]
     rows = [_cells(measured, names) for measured in result.measured]
     intro = "Rate of the contender / rate of the raw asyncpg pool, medians; more is faster."
-    return "\n".join([intro, "", *_header([result.title(name) for name in names]), *rows])
+    titles = [*(result.title(name) for name in names), "raw asyncpg"]
+    return "\n".join([intro, "", *_header(titles), *rows])
 
 
 def _cells(measured: Measured, names: list[str]) -> str:
@@ -68,20 +69,19 @@ def _cells(measured: Measured, names: list[str]) -> str:
 
 
 def _header(titles: list[str]) -> Iterator[str]:
-    wrapped = [textwrap.wrap(title, _COLUMN - 1) for title in [*titles]]
+    wrapped = [textwrap.wrap(title, _COLUMN - 1) for title in titles]
     depth = max(map(len, wrapped), default=1)
     for line in range(depth):
-        cells = "".join(
-            (each[line] if line < len(each) else "").rjust(_COLUMN) for each in wrapped
-        )
-        yield " " * _TITLE + cells + ("raw asyncpg" if line == 0 else "").rjust(18)
+        cells = "".join((each[line] if line < len(each) else "").rjust(_COLUMN) for each in wrapped)
+        yield " " * _TITLE + cells
 
 
 def _growth(result: Result, growth: Growth) -> str:
     of = "calls/s" if growth.axis == "tasks" else "us per call"
     names = [entry.name for entry in result.entries]
     names = [name for name in names if any(name in point.turns for point in growth.points)]
-    lines = [f"{growth.title}, {of}", *(line[:-18] for line in _header(list(map(result.title, names))))]
+    titles = [result.title(name) for name in names]
+    lines = [f"{growth.title}, {of}", *_header(titles)]
     for point in growth.points:
         cells = [_at(point.turns.get(name), growth.axis).rjust(_COLUMN) for name in names]
         lines.append(f"{point.at:>12,} {growth.axis:<{_TITLE - 13}}{''.join(cells)}")

@@ -17,9 +17,7 @@ ALL = ", ".join((*OWN, *SYSTEM))
 SELECT = f"SELECT {ALL} FROM reading"
 GET = f"{SELECT} WHERE id = $1"
 FIND = f"{SELECT} WHERE id >= $1 AND unit = $2 ORDER BY id LIMIT $3"
-INSERT_ONLY = (
-    f"INSERT INTO reading ({', '.join(OWN)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
-)
+INSERT_ONLY = f"INSERT INTO reading ({', '.join(OWN)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 INSERT = f"{INSERT_ONLY} RETURNING {ALL}"
 UPDATE = f"UPDATE reading SET value = $2, note = $3 WHERE id = $1 RETURNING {ALL}"
 

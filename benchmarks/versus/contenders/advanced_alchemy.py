@@ -24,7 +24,7 @@ class AlchemyReading(DefaultBase):
     """The table, on a base class of Advanced Alchemy."""
 
     __tablename__ = "reading"
-    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - the base class declares it
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     station: Mapped[str] = mapped_column(Text)
@@ -43,9 +43,7 @@ class AlchemyReading(DefaultBase):
         server_default=FetchedValue(),
         server_onupdate=FetchedValue(),
     )
-    tags: Mapped[list[str]] = mapped_column(
-        "__tags__", ARRAY(Text), server_default=FetchedValue()
-    )
+    tags: Mapped[list[str]] = mapped_column("__tags__", ARRAY(Text), server_default=FetchedValue())
 
 
 class _Readings(SQLAlchemyAsyncRepositoryService[AlchemyReading]):

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import Any, ClassVar
 
-import django
+import django  # type: ignore[import-untyped]  # Django has no types
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
-from django.conf import settings
-from django.db import connections
+from django.conf import settings  # type: ignore[import-untyped]  # Django has no types
+from django.db import connections  # type: ignore[import-untyped]  # Django has no types
 
 from versus.contender import POOL, Address, Contender
 from versus.table import PAGE, UNIT, Change, Given, Values
@@ -66,11 +66,11 @@ class DjangoOrm(Contender):
             django.setup()
         else:
             connections.settings["default"].update(_database(address))
-        self._rows = _model()._default_manager
+        self._rows = _model().objects
 
     async def close(self) -> None:
         """Close the pool."""
-        await sync_to_async(lambda: connections["default"].close_pool())()
+        await sync_to_async(connections["default"].close_pool)()
 
     @asynccontextmanager
     async def task(self) -> AsyncIterator[None]:

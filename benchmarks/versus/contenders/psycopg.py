@@ -34,7 +34,7 @@ def _named(statement: str) -> bytes:
 
 
 _SELECT, _GET, _FIND, _INSERT = map(_named, (SELECT, GET, FIND, INSERT))
-_UPDATE = _named(UPDATE.replace("$2", "%(value)s").replace("$3", "%(note)s").replace("$1", "%(id)s"))
+_UPDATE = _named(UPDATE)
 _COPY = f"COPY reading ({', '.join(OWN)}) FROM STDIN (FORMAT BINARY)".encode()
 
 
@@ -94,7 +94,7 @@ class Psycopg(Contender):
 
     async def update(self, change: Change) -> Row | None:
         """One round trip."""
-        return await self._one(_UPDATE, change._asdict())
+        return await self._one(_UPDATE, (change.value, change.note, change.id))
 
     async def create_many(self, rows: Sequence[Given]) -> list[Row]:
         """One statement, run for each of the rows in pipeline mode."""

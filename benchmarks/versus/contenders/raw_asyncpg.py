@@ -25,6 +25,10 @@ from versus.table import (
 )
 
 
+def _object(record: asyncpg.Record | None) -> Row | None:
+    return None if record is None else Row(*record)
+
+
 class RawAsyncpg(Contender):
     """The default pool; records are made objects by position."""
 
@@ -46,9 +50,9 @@ class RawAsyncpg(Contender):
         """Close the pool."""
         await self._pool.close()
 
-    async def get(self, id_: int) -> Row:
+    async def get(self, id_: int) -> Row | None:
         """One round trip."""
-        return Row(*(await self._pool.fetchrow(GET, id_)))
+        return _object(await self._pool.fetchrow(GET, id_))
 
     async def find(self, first: int) -> list[Row]:
         """One round trip."""
@@ -58,13 +62,13 @@ class RawAsyncpg(Contender):
         """One round trip."""
         return list(starmap(Row, await self._pool.fetch(SELECT)))
 
-    async def create(self, row: Given) -> Row:
+    async def create(self, row: Given) -> Row | None:
         """One round trip."""
-        return Row(*(await self._pool.fetchrow(INSERT, *row)))
+        return _object(await self._pool.fetchrow(INSERT, *row))
 
-    async def update(self, change: Change) -> Row:
+    async def update(self, change: Change) -> Row | None:
         """One round trip."""
-        return Row(*(await self._pool.fetchrow(UPDATE, *change)))
+        return _object(await self._pool.fetchrow(UPDATE, *change))
 
     async def create_many(self, rows: Sequence[Given]) -> list[Row]:
         """One statement, run for each of the rows without waiting in between."""

@@ -28,7 +28,7 @@ class OrmReading(_Base):
     """The table; its system columns are the server's, and come back with every write."""
 
     __tablename__ = "reading"
-    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - the base class declares it
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     station: Mapped[str] = mapped_column(Text)
@@ -47,9 +47,7 @@ class OrmReading(_Base):
         server_default=FetchedValue(),
         server_onupdate=FetchedValue(),
     )
-    tags: Mapped[list[str]] = mapped_column(
-        "__tags__", ARRAY(Text), server_default=FetchedValue()
-    )
+    tags: Mapped[list[str]] = mapped_column("__tags__", ARRAY(Text), server_default=FetchedValue())
 
 
 def make_engine(address: Address) -> AsyncEngine:

@@ -40,11 +40,11 @@ class OurStore(Contender):
 
     def prepare(self, row: Given) -> Reading:
         """Make a model."""
-        return Reading(*row)
+        return Reading(**row._asdict())
 
     def prepare_many(self, rows: Sequence[Given]) -> list[Reading]:
         """Make models."""
-        return [Reading(*row) for row in rows]
+        return [Reading(**row._asdict()) for row in rows]
 
     async def get(self, id_: int) -> Reading | None:
         """One round trip."""

@@ -1,0 +1,6 @@
+"""The benchmarks stand beside the tests and are no package of the project."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
