@@ -28,7 +28,11 @@ SMALL = [
     for each in workloads(rows=ROWS, load_rows=100)
 ]
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    # A base class of Advanced Alchemy is decorated with what SQLAlchemy 2.1 deprecates.
+    pytest.mark.filterwarnings("ignore:The declarative_mixin decorator:DeprecationWarning"),
+]
 
 
 @asynccontextmanager
@@ -46,10 +50,10 @@ async def opened(url: str, *contenders: Contender) -> AsyncIterator[Scene]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_contender_does_what_is_asked(name: str, postgres_url: str) -> None:
+async def test_contender_does_what_is_asked(name: str, bench_url: str) -> None:
     """At every workload a contender gives the rows that are stored, also in many tasks."""
     contender = make(name)
-    async with opened(postgres_url, contender) as place:
+    async with opened(bench_url, contender) as place:
         for workload in SMALL:
             if not contender.takes or workload.name in contender.takes:
                 await check(place, workload, contender)
@@ -69,38 +73,38 @@ class Sloth(RawAsyncpg):
 
 
 @pytest.mark.parametrize("name", ["get-1", "load"])
-async def test_who_does_not_do_the_work_is_refused(name: str, postgres_url: str) -> None:
+async def test_who_does_not_do_the_work_is_refused(name: str, bench_url: str) -> None:
     """A wrong answer is an error before anything is measured, not a good figure."""
     sloth = Sloth()
     workload = next(each for each in SMALL if each.name == name)
-    async with opened(postgres_url, sloth) as place:
+    async with opened(bench_url, sloth) as place:
         with pytest.raises(WrongAnswerError, match="what is stored is"):
             await check(place, workload, sloth)
 
 
-async def test_the_server_fills_the_table_as_the_client_would(postgres_url: str) -> None:
+async def test_the_server_fills_the_table_as_the_client_would(bench_url: str) -> None:
     """Rows that SQL makes are those that the workloads know."""
-    async with opened(postgres_url) as place:
+    async with opened(bench_url) as place:
         stored = await place.stored()
 
     assert [stored[i][: len(OWN)] for i in range(ROWS)] == [tuple(row) for row in given(ROWS)]
 
 
-async def test_everybody_has_the_same_number_of_turns(postgres_url: str) -> None:
+async def test_everybody_has_the_same_number_of_turns(bench_url: str) -> None:
     """Each contender has a turn in each round, and what the turns added is gone."""
     contenders = [make(RAW), make("storehaus")]
     create = next(each for each in SMALL if each.name == "create-100")
-    async with opened(postgres_url, *contenders) as place:
+    async with opened(bench_url, *contenders) as place:
         found = await take_turns(place, create, contenders, Pace(3, turn_seconds=0.001))
 
         assert {name: len(turns) for name, turns in found.items()} == {RAW: 3, "storehaus": 3}
         assert len(await place.stored()) == ROWS
 
 
-async def test_memory_is_weighed_by_row(postgres_url: str) -> None:
+async def test_memory_is_weighed_by_row(bench_url: str) -> None:
     """What is held costs some bytes per row, by hand and by a contender."""
     contender = make("storehaus")
-    async with opened(postgres_url, contender) as place:
+    async with opened(bench_url, contender) as place:
         held = await hold(place, [contender], ROWS)
 
     assert [each.title for each in held] == ["slotted dataclass", "asyncpg.Record", "StoreHaus"]
@@ -203,8 +207,8 @@ def test_address_may_be_a_socket() -> None:
     }
 
 
-async def test_a_task_of_its_own_gives_answers_in_order(postgres_url: str) -> None:
+async def test_a_task_of_its_own_gives_answers_in_order(bench_url: str) -> None:
     """Answers stand where their arguments stood, however many tasks there were."""
     contender = make(RAW)
-    async with opened(postgres_url, contender) as place:
+    async with opened(bench_url, contender) as place:
         await asyncio.wait_for(check(place, Workload("get", "", GET, tasks=7), contender), 30)
