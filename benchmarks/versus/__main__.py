@@ -1,6 +1,7 @@
 """Measure, print, and write the figures and their pictures."""
 
 import gc
+import os
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -133,6 +134,8 @@ def _remarks(place: Scene, options: Options, contenders: Sequence[Contender]) ->
         for each in contenders
         if each.most_tasks < max(options.tasks)
     ]
+    if os.getloadavg()[0] > 1:
+        found.append("The machine is busy with other things: see its load. Figures are in doubt.")
     if options.quick:
         found.append("Quick: few and short turns, so the ratios are rough.")
     return found

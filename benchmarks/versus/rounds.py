@@ -13,7 +13,7 @@ from versus.scene import Scene
 from versus.workloads import Ask, Call, Workload
 
 _MOST_UNITS = 50_000
-_CHECKED_ROWS = 5_000
+_CHECKED_ROWS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
