@@ -57,16 +57,15 @@ def _overview(result: Result) -> Figure:
     height = 0.9 + lines * (0.75 + 0.24 * most)
     figure = Figure(figsize=(16, height), layout="constrained")
     figure.suptitle(f"Rate against the raw asyncpg pool (1.0); more is faster\n{_caption(result)}")
-    axes = figure.subplots(lines, _PER_ROW, squeeze=False).flat
+    axes = list(figure.subplots(lines, _PER_ROW, squeeze=False).flat)
     for axis, measured in zip(axes, result.measured, strict=False):
         _bars(axis, result, measured)
-    for axis in list(axes)[len(result.measured) :]:
+    for axis in axes[len(result.measured) :]:
         axis.set_axis_off()
     return figure
 
 
 def _bars(axes: Axes, result: Result, measured: Measured) -> None:
-    # One place for each contender in every panel, so that panels can be compared at a glance.
     names = [name for name in _ordered(measured.turns) if name != RAW]
     spreads = [spread for name in names if (spread := ratios(measured.turns, name))]
     places = range(len(spreads))
