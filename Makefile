@@ -24,7 +24,7 @@ unexport PYRIGHT_PYTHON_FORCE_VERSION PYRIGHT_PYTHON_PYLANCE_VERSION
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check format format-check lint types layers docs-check coverage \
-	bench lock build changelog clean
+	bench bench-quick bench-plots bench-parts lock build changelog clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,7 +103,20 @@ coverage: $(DEV) ## all tests, with the branches they do not reach
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(DEV) ## run each script of benchmarks/ and print its ratios
+VERSUS := PYTHONPATH=benchmarks $(BIN)/python -m versus
+RESULT ?= benchmarks/results/results.json
+IMAGES ?= docs/images
+
+bench: $(DEV) ## against other libraries, everything; half an hour or more
+	$(VERSUS) $(ARGS)
+
+bench-quick: $(DEV) ## the same, a little of everything, in two minutes
+	$(VERSUS) --quick $(ARGS)
+
+bench-plots: $(DEV) ## draw RESULT, a file that `make bench` wrote, into IMAGES
+	$(VERSUS).plots $(RESULT) --output $(IMAGES) $(ARGS)
+
+bench-parts: $(DEV) ## run each script of benchmarks/ and print its ratios
 	@for script in benchmarks/[!_]*.py; do \
 	    echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; \
 	done

@@ -38,6 +38,14 @@ def expand(settings: dict[str, Any], extra: str) -> list[str]:
     return gathered
 
 
+def gather(groups: dict[str, Any], name: str) -> list[str]:
+    """The requirements of a dependency group, with those of the groups it includes."""
+    gathered: list[str] = []
+    for entry in groups[name]:
+        gathered += [entry] if isinstance(entry, str) else gather(groups, entry["include-group"])
+    return gathered
+
+
 def declared(settings: dict[str, Any], lock: str) -> list[Requirement]:
     """What a lock file must hold."""
     project, groups = settings["project"], settings["dependency-groups"]
@@ -45,7 +53,7 @@ def declared(settings: dict[str, Any], lock: str) -> list[Requirement]:
     if lock == "demo.txt":
         texts = texts + expand(settings, "demo")
     else:
-        texts = texts + [text for text in groups["dev"] if isinstance(text, str)]
+        texts = texts + gather(groups, "dev")
         for extra in project["optional-dependencies"]:
             texts = texts + expand(settings, extra)
     return [Requirement(text) for text in texts]
