@@ -30,7 +30,7 @@ CALLS_AT_ONCE = 40
 
 
 async def work(url: str, seed: int, seconds: float) -> None:
-    """Write to random rows until the time is up; write calls, shared statements and patches to stdout."""
+    """Write to random rows until the time is up; give calls, shared statements and patches."""
     rng = random.Random(seed)
     driver = CountingDriver(driver_of(url))
     await driver.open()
