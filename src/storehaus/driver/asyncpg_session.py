@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 import asyncpg
 
-from storehaus.driver.asyncpg_errors import translate_connect_error, translate_error
+from storehaus.driver.asyncpg_errors import is_answer, translate_connect_error, translate_error
 from storehaus.driver.protocol import Row
 from storehaus.errors import StorehausError, TransactionMisuse
 
@@ -107,8 +107,9 @@ class Session:
         raise failure
 
     def _judge(self, error: Exception) -> StorehausError:
-        # An answer of the server ends the statement; after anything else it may still be running.
-        self.is_settled = isinstance(error, asyncpg.PostgresError)
+        # An answer of the server ends the statement; after anything else it may still be running,
+        # or be parsed and hold its locks: a value that does not fit is found out in between.
+        self.is_settled = is_answer(error)
         return translate_error(error, is_closed=self.raw.is_closed())
 
     def is_clean(self) -> bool:
