@@ -102,7 +102,11 @@ class AsyncpgConnection:
         session = self._lent
 
         async def declare() -> RawCursor:
-            return await session.raw.cursor(text, *params, timeout=timeout_seconds)
+            if session.keeps_statements:
+                return await session.raw.cursor(text, *params, timeout=timeout_seconds)
+            # By itself asyncpg gives the statement of a cursor a name, come what may.
+            statement = await session.raw.prepare(text, name="", timeout=timeout_seconds)
+            return await statement.cursor(*params, timeout=timeout_seconds)
 
         return AsyncpgCursor(self, await session.run(declare))
 

@@ -55,6 +55,7 @@ class Session:
 
     Attributes:
         raw: The asyncpg connection.
+        keeps_statements: Whether statements may have names on the server.
         fetch_rows: Its method `fetch`; a Record is a row, but does not call itself a sequence.
         counter: Where statements are counted.
         expires_at: Set by the pool.
@@ -73,11 +74,13 @@ class Session:
         "is_dirty",
         "is_running",
         "is_settled",
+        "keeps_statements",
         "raw",
     )
 
-    def __init__(self, raw: RawConnection, counter: Counter) -> None:
+    def __init__(self, raw: RawConnection, counter: Counter, arguments: Mapping[str, Any]) -> None:
         self.raw = raw
+        self.keeps_statements = arguments.get("statement_cache_size") != 0
         self.fetch_rows = cast("FetchRows", raw.fetch)
         self.counter = counter
         self.expires_at = 0.0
@@ -180,7 +183,7 @@ async def open_session(
     except Exception as error:  # noqa: BLE001 - wrong arguments fail in many ways, all before login
         failure = translate_connect_error(error, arguments, timeout_seconds)
     else:
-        return Session(raw, counter)
+        return Session(raw, counter, arguments)
     raise failure
 
 
