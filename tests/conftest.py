@@ -15,6 +15,7 @@ pytest_plugins = [
     "fix_relations",
     "fix_verbs",
     "fix_cli",
+    "fix_pgbouncer",
 ]
 
 

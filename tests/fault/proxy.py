@@ -21,12 +21,14 @@ class Proxy:
         port: Where it listens on 127.0.0.1.
         delay_seconds: How long each chunk is held back.
         accepted: Connections accepted so far, requests to cancel included.
+        listener: Called with everything that is passed on from now on; None is nobody.
     """
 
     def __init__(self, connect: Callable[[], Awaitable[Streams]]) -> None:
         self.port = 0
         self.delay_seconds = 0.0
         self.accepted = 0
+        self.listener: Callable[[Direction, bytes], None] | None = None
         self._connect = connect
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -103,6 +105,8 @@ class Proxy:
                     await asyncio.sleep(self.delay_seconds)
                 self._spring_traps(direction, chunk)
                 await self._flowing.wait()
+                if self.listener is not None:
+                    self.listener(direction, chunk)
                 writer.write(chunk)
                 await writer.drain()
         except OSError:

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import asyncpg
 import pytest
 
 from storehaus.driver import Driver
@@ -138,6 +139,23 @@ async def test_value_that_does_not_travel_is_a_query_error(
         await driver.fetch(text, params)
 
     assert len(await driver.fetch("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("prepared_statements", [True, False])
+async def test_value_that_does_not_travel_leaves_no_lock(
+    postgres_url: str, *, prepared_statements: bool
+) -> None:
+    """It is found out when the server has read the statement, and with it locked the table."""
+    driver = AsyncpgDriver({"dsn": postgres_url}, prepared_statements=prepared_statements)
+    other = await asyncpg.connect(postgres_url)
+    await driver.open()
+    await other.execute("CREATE TABLE t (a int)")
+    with pytest.raises(QueryError):
+        await driver.fetch("SELECT a FROM t WHERE a = $1", ("seven",))
+
+    await other.execute("SET lock_timeout = '10s'; DROP TABLE t")
+    await driver.close()
+    await other.close()
 
 
 @pytest.mark.parametrize(

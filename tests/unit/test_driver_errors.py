@@ -52,7 +52,7 @@ class RawConnection:
 async def run_failing(error: BaseException, *, closed: bool = False) -> Session:
     """Let a statement fail with an exception of asyncpg."""
     raw: Any = RawConnection(error, closed=closed)
-    session = Session(raw, Counter())
+    session = Session(raw, Counter(), {})
     await session.run(session.fetch_rows)
     return session
 
@@ -194,7 +194,7 @@ async def test_two_tasks_on_one_session_are_refused() -> None:
         await gate.wait()
 
     raw: Any = RawConnection(RuntimeError())
-    session = Session(raw, Counter())
+    session = Session(raw, Counter(), {})
     first = asyncio.create_task(session.run(wait))
     await asyncio.sleep(0)
 

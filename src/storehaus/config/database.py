@@ -59,7 +59,9 @@ class DatabaseConfig(Section):
         ssl_root_certificate: PEM file of trusted authorities, for the verifying modes; None for
             those of the system (True) or libpq's default file (modes).
         statement_timeout_seconds: Longest run of one statement; None for the server's own limit.
-        prepared_statements: False for PgBouncer in transaction mode.
+            The server watches over it, without prepared statements the client.
+        prepared_statements: False for PgBouncer in transaction mode, where a statement costs two
+            round trips instead of one.
         application_name: Shown in `pg_stat_activity`, at most 63 bytes.
         cursor_secret: Signs the cursors of pages, so that all processes with the same one take each
             other's; None uses `password`, and without one a secret of each `StoreHaus`.
@@ -180,7 +182,8 @@ class DatabaseConfig(Section):
 
     def _server_settings(self) -> dict[str, str]:
         settings = {"application_name": self.application_name}
-        if self.statement_timeout_seconds is not None:
+        # PgBouncer lets nobody in who asks for a setting that it does not follow.
+        if self.statement_timeout_seconds is not None and self.prepared_statements:
             milliseconds = math.ceil(self.statement_timeout_seconds * 1000)
             settings["statement_timeout"] = str(milliseconds)
         return settings

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 from storehaus.driver.asyncpg_errors import translate_commit_error
-from storehaus.driver.asyncpg_session import RawCursor, Session
+from storehaus.driver.asyncpg_session import RawCursor, Session, quote
 from storehaus.driver.protocol import IsolationLevel, ResultColumn, ResultSet, Row
 from storehaus.driver.sqlstates import FAILED_TRANSACTION
 from storehaus.errors import (
@@ -102,7 +102,11 @@ class AsyncpgConnection:
         session = self._lent
 
         async def declare() -> RawCursor:
-            return await session.raw.cursor(text, *params, timeout=timeout_seconds)
+            if session.keeps_statements:
+                return await session.raw.cursor(text, *params, timeout=timeout_seconds)
+            # By itself asyncpg gives the statement of a cursor a name, come what may.
+            statement = await session.raw.prepare(text, name="", timeout=timeout_seconds)
+            return await statement.cursor(*params, timeout=timeout_seconds)
 
         return AsyncpgCursor(self, await session.run(declare))
 
@@ -209,15 +213,15 @@ class AsyncpgConnection:
 
     async def savepoint(self, name: str) -> None:
         """Set a savepoint; `name` is a plain identifier."""
-        await self._command(f"SAVEPOINT {_quote(name)}")
+        await self._command(f"SAVEPOINT {quote(name)}")
 
     async def release_savepoint(self, name: str) -> None:
         """Keep what was done since the savepoint."""
-        await self._command(f"RELEASE SAVEPOINT {_quote(name)}")
+        await self._command(f"RELEASE SAVEPOINT {quote(name)}")
 
     async def rollback_to_savepoint(self, name: str) -> None:
         """Undo what was done since the savepoint."""
-        await self._command(f"ROLLBACK TO SAVEPOINT {_quote(name)}")
+        await self._command(f"ROLLBACK TO SAVEPOINT {quote(name)}")
 
     def mark_dirty(self) -> None:
         """Say that session state may be changed: the connection is reset on return."""
@@ -254,7 +258,3 @@ class AsyncpgCursor:
     async def fetch(self, rows: int, *, timeout_seconds: float | None = None) -> Sequence[Row]:
         """Give the next rows, at most so many; fewer only at the end."""
         return await self._connection.next_rows(self._cursor, rows, timeout_seconds)
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

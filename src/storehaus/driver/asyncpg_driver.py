@@ -33,8 +33,8 @@ class AsyncpgDriver:
             without use.
         max_lifetime_seconds: A connection is replaced after at most so long.
         statement_timeout_seconds: For statements that ask for none of their own; None is no limit.
-        prepared_statements: False for PgBouncer in transaction mode, at the price of a round trip
-            for each statement.
+        prepared_statements: False for PgBouncer in transaction mode: each statement with
+            parameters, or with rows, is sent in two round trips instead of one.
     """
 
     __slots__ = (

@@ -7,7 +7,7 @@ with the error into whatever collects `__context__`.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import asyncpg
 
@@ -21,7 +21,12 @@ from storehaus.errors import (
     StorehausError,
 )
 
-__all__ = ["translate_commit_error", "translate_connect_error", "translate_error"]
+__all__ = ["is_answer", "translate_commit_error", "translate_connect_error", "translate_error"]
+
+
+def is_answer(error: Exception) -> TypeGuard[asyncpg.PostgresError]:
+    """Tell whether the server said it; some of these errors asyncpg makes by itself."""
+    return isinstance(error, asyncpg.PostgresError) and error.severity is not None
 
 
 def translate_error(error: Exception, *, is_closed: bool) -> StorehausError:
@@ -36,8 +41,7 @@ def translate_error(error: Exception, *, is_closed: bool) -> StorehausError:
         return error
     if isinstance(error, TimeoutError):
         return QueryTimeout("the statement ran longer than its deadline and was cancelled")
-    if isinstance(error, asyncpg.PostgresError) and error.severity is not None:
-        # Without a severity it was made by asyncpg, not by the server.
+    if is_answer(error):
         return build_error(_report(error))
     if is_closed or isinstance(error, OSError):
         return _loss_of_connection(error)

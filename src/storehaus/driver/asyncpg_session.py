@@ -6,11 +6,11 @@ from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 import asyncpg
 
-from storehaus.driver.asyncpg_errors import translate_connect_error, translate_error
+from storehaus.driver.asyncpg_errors import is_answer, translate_connect_error, translate_error
 from storehaus.driver.protocol import Row
 from storehaus.errors import StorehausError, TransactionMisuse
 
-__all__ = ["Counter", "RawCursor", "Session", "open_session"]
+__all__ = ["Counter", "RawCursor", "Session", "open_session", "quote"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,7 +32,8 @@ FetchRows: TypeAlias = Callable[..., Awaitable[Sequence[Row]]]
 # do everything, but takes the prepared statements that asyncpg still counts on.
 _RESET = (
     "RESET SESSION AUTHORIZATION; RESET ALL; CLOSE ALL; UNLISTEN *; "
-    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+    "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES; "
+    "SET client_encoding = 'UTF8'"
 )
 
 # Adding bytes refuses everything that is not bytes; bytes(3) would not.
@@ -55,6 +56,8 @@ class Session:
 
     Attributes:
         raw: The asyncpg connection.
+        reset: Statements that take it back to how it was opened.
+        keeps_statements: Whether statements may have names on the server.
         fetch_rows: Its method `fetch`; a Record is a row, but does not call itself a sequence.
         counter: Where statements are counted.
         expires_at: Set by the pool.
@@ -73,11 +76,15 @@ class Session:
         "is_dirty",
         "is_running",
         "is_settled",
+        "keeps_statements",
         "raw",
+        "reset",
     )
 
-    def __init__(self, raw: RawConnection, counter: Counter) -> None:
+    def __init__(self, raw: RawConnection, counter: Counter, arguments: Mapping[str, Any]) -> None:
         self.raw = raw
+        self.reset = _reset_of(arguments)
+        self.keeps_statements = arguments.get("statement_cache_size") != 0
         self.fetch_rows = cast("FetchRows", raw.fetch)
         self.counter = counter
         self.expires_at = 0.0
@@ -107,8 +114,9 @@ class Session:
         raise failure
 
     def _judge(self, error: Exception) -> StorehausError:
-        # An answer of the server ends the statement; after anything else it may still be running.
-        self.is_settled = isinstance(error, asyncpg.PostgresError)
+        # An answer of the server ends the statement; after anything else it may still be running,
+        # or be parsed and hold its locks: a value that does not fit is found out in between.
+        self.is_settled = is_answer(error)
         return translate_error(error, is_closed=self.raw.is_closed())
 
     def is_clean(self) -> bool:
@@ -127,7 +135,7 @@ class Session:
         if self.raw.is_in_transaction():
             await self.run(self.raw.execute, "ROLLBACK")
         if self.is_dirty:
-            await self.run(self.raw.execute, _RESET)
+            await self.run(self.raw.execute, self.reset)
             self.is_dirty = False
 
     async def _settle(self) -> None:
@@ -179,8 +187,24 @@ async def open_session(
     except Exception as error:  # noqa: BLE001 - wrong arguments fail in many ways, all before login
         failure = translate_connect_error(error, arguments, timeout_seconds)
     else:
-        return Session(raw, counter)
+        return Session(raw, counter, arguments)
     raise failure
+
+
+def _reset_of(arguments: Mapping[str, Any]) -> str:
+    """Make the statements that reset a connection.
+
+    RESET ALL is enough but behind PgBouncer: it opens servers without our settings, and takes what
+    they say of the few that it follows for what the client wants from now on.
+    """
+    settings: Mapping[str, str] = arguments.get("server_settings") or {}
+    name = settings.get("application_name")
+    return f"{_RESET}; SET application_name = {quote(name)}" if name else _RESET
+
+
+def quote(name: str) -> str:
+    """Quote an identifier, or a value that SET takes as one."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 async def _set_codecs(raw: RawConnection) -> None:

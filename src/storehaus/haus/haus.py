@@ -456,12 +456,15 @@ class StoreHaus:
 
 
 # The server enforces `statement_timeout_seconds` and says so. The client gives up later, and only
-# when no answer comes: after that nobody knows whether a write happened.
+# when no answer comes: after that nobody knows whether a write happened. Behind PgBouncer, which
+# does not pass the limit on, it is the client's alone.
 _ANSWER_SECONDS = 1.0
 
 
 def _asyncpg_driver(config: DatabaseConfig) -> Driver:
     limit = config.statement_timeout_seconds
+    if limit is not None and config.prepared_statements:
+        limit += _ANSWER_SECONDS
     return AsyncpgDriver(
         config.connect_arguments(),
         min_connections=config.min_connections,
@@ -469,6 +472,6 @@ def _asyncpg_driver(config: DatabaseConfig) -> Driver:
         connection_timeout_seconds=config.connection_timeout_seconds,
         idle_timeout_seconds=config.idle_timeout_seconds,
         max_lifetime_seconds=config.max_lifetime_seconds,
-        statement_timeout_seconds=None if limit is None else limit + _ANSWER_SECONDS,
+        statement_timeout_seconds=limit,
         prepared_statements=config.prepared_statements,
     )

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -39,10 +38,10 @@ async def connect(arguments: Mapping[str, Any]) -> AsyncGenerator[AsyncConnectio
     options: dict[str, Any] = {
         "timeout": _CONNECT_SECONDS,
         **arguments,
-        # DDL makes cached plans stale, and PgBouncer hands out connections with others' names.
+        # DDL makes cached plans stale, and names would stay behind on PgBouncer's connections.
         "statement_cache_size": 0,
         "prepared_statement_cache_size": 0,
-        "prepared_statement_name_func": lambda: f"storehaus_{uuid4().hex}",
+        "prepared_statement_name_func": lambda: "",
     }
     engine = create_async_engine("postgresql+asyncpg://", connect_args=options, poolclass=NullPool)
     try:

@@ -127,6 +127,13 @@ def test_statement_timeout_is_sent_in_milliseconds(seconds: float, milliseconds:
     assert settings["statement_timeout"] == milliseconds
 
 
+def test_pgbouncer_is_asked_for_no_timeout() -> None:
+    """It refuses who asks for a setting that it does not follow; the name it does."""
+    settings = arguments(statement_timeout_seconds=5, prepared_statements=False)["server_settings"]
+
+    assert settings == {"application_name": "storehaus"}
+
+
 @pytest.mark.parametrize("mode", [True, False, "disable", "prefer", "require", "verify-full", None])
 def test_ssl_reaches_the_driver(mode: Any) -> None:
     """Truth values and modes are passed on."""
