@@ -125,16 +125,17 @@ async def _run(
     batches: Sequence[StatementBatch],
     follow_ups: FollowUps | None = None,
     *,
-    over: Callable[[], None] = lambda: None,
+    over: Callable[[], None] | None = None,
 ) -> Outcome[M]:
-    """Run a write by statements of its own; `over` is called when it is durable."""
+    """Run a write by statements of its own; `over` is called as soon as it is durable."""
     if follow_ups is not None or not _is_alone(database, unit, batches):
         # Verbs join it where hooks run inside: anywhere else they would wait for its locks.
         opened = database.write_block() if follow_ups is None else database.transaction()
         async with opened as block:
             savepoint = block.savepoint if len(batches) == 1 else None
             outcome = await _execute(database, block, work, batches, savepoint)
-            block.on_commit(over)
+            if over is not None:
+                block.on_commit(over)
             database.announce(outcome, block)
             if follow_ups is not None:
                 await _follow(database, block, outcome, follow_ups)
@@ -146,7 +147,8 @@ async def _run(
         return outcome
     rows = await run_alone(database, batches[0])
     outcome = await work.finish([rows], database.fetch)
-    over()
+    if over is not None:
+        over()
     await database.tell(outcome)
     return outcome
 

@@ -12,7 +12,7 @@ from typing import Any
 from storehaus.driver import Row
 from storehaus.errors import ConnectionFailed
 from storehaus.store.database import Database
-from storehaus.store.sharing import MOST_CALLS, concerns_all, same_error
+from storehaus.store.sharing import MOST_CALLS, Sharers, concerns_all, same_error
 from storehaus.store.table import Table
 
 __all__ = ["ReadBatcher"]
@@ -22,34 +22,20 @@ _Found = Mapping[Any, Row]
 """Rows by id in wire form."""
 
 
-class _Batch:
+class _Batch(Sharers):
     """Reads that leave together.
 
     Attributes:
         keys: What they ask for.
         waiting: One for each; it gets the rows of all, or None to read alone.
-        left: How many were cancelled.
-        task: Runs the statement, once it is sent.
     """
 
-    __slots__ = ("keys", "left", "task", "waiting")
+    __slots__ = ("keys", "waiting")
 
     def __init__(self) -> None:
+        super().__init__()
         self.keys: list[_Key] = []
         self.waiting: list[asyncio.Future[_Found | None]] = []
-        self.left = 0
-        self.task: asyncio.Task[None] | None = None
-
-    @property
-    def is_deserted(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return self.left == len(self.waiting)
-
-    def leave(self) -> None:
-        """Take one caller off; with the last one the statement is stopped."""
-        self.left += 1
-        if self.task is not None and self.is_deserted:
-            self.task.cancel()
 
 
 class ReadBatcher:
@@ -107,6 +93,7 @@ class ReadBatcher:
         waiter: asyncio.Future[_Found | None] = loop.create_future()
         batch.keys += keys
         batch.waiting.append(waiter)
+        batch.count += 1
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -116,7 +103,7 @@ class ReadBatcher:
     def _send(self, batch: _Batch, kind: Hashable) -> None:
         if self._open.get(kind) is batch:
             del self._open[kind]
-        if not batch.is_deserted:
+        if not batch.are_gone:
             self._under_way += 1
             batch.task = self._database.keeper.start(self._run(batch))
 

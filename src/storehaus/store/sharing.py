@@ -1,5 +1,6 @@
 """What reads and writes that share a statement have in common."""
 
+import asyncio
 import copy
 
 from storehaus.errors import (
@@ -10,10 +11,38 @@ from storehaus.errors import (
     StorehausError,
 )
 
-__all__ = ["MOST_CALLS", "concerns_all", "same_error"]
+__all__ = ["MOST_CALLS", "Sharers", "concerns_all", "same_error"]
 
 MOST_CALLS = 1_000
 """Rows in one shared statement. More make none cheaper, and the first wait for the last."""
+
+
+class Sharers:
+    """The callers of a shared statement, as far as they are still there.
+
+    Attributes:
+        count: How many there were when it was sent.
+        left: How many of them were cancelled since they called.
+        task: Runs the statement; None until it is sent.
+    """
+
+    __slots__ = ("count", "left", "task")
+
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+        self.left = 0
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def are_gone(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.left == self.count
+
+    def leave(self) -> None:
+        """Take one off; with the last one the statement is stopped."""
+        self.left += 1
+        if self.task is not None and self.are_gone:
+            self.task.cancel()
 
 
 def concerns_all(error: Exception) -> bool:

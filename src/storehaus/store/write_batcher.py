@@ -25,7 +25,7 @@ from storehaus.store.change import Outcome
 from storehaus.store.database import Database
 from storehaus.store.effects import report
 from storehaus.store.sending import Fetch, fetch_on
-from storehaus.store.sharing import MOST_CALLS, concerns_all, same_error
+from storehaus.store.sharing import MOST_CALLS, Sharers, concerns_all, same_error
 from storehaus.store.table import Table, as_parameters
 
 __all__ = ["Turn", "WriteBatcher"]
@@ -145,29 +145,20 @@ class Turn(Generic[M]):
             self.next = None
 
 
-class _Group:
+class _Group(Sharers):
     """Writes that leave together.
 
     Attributes:
         turns: The writes, of one kind, each to another row.
         is_numbered: As of `Share`.
-        left: How many callers were cancelled.
-        task: Runs the statement.
     """
 
-    __slots__ = ("is_numbered", "left", "task", "turns")
+    __slots__ = ("is_numbered", "turns")
 
     def __init__(self, turns: Sequence[Turn[Any]], *, is_numbered: bool) -> None:
+        super().__init__(len(turns))
         self.turns = turns
         self.is_numbered = is_numbered
-        self.left = 0
-        self.task: asyncio.Task[None] | None = None
-
-    def leave(self) -> None:
-        """Take one caller off; with the last one the statement is stopped."""
-        self.left += 1
-        if self.task is not None and self.left == len(self.turns):
-            self.task.cancel()
 
     def deliver(self, results: Sequence[Outcome[Any] | Exception | None]) -> None:
         """Give each caller what is his."""
