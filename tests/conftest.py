@@ -4,6 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline is a timing assertion, which a busy machine breaks.
+settings.register_profile("storehaus", deadline=None)
+settings.load_profile("storehaus")
 
 # The modules named below stand beside this file, and tests are not a package.
 sys.path.insert(0, str(Path(__file__).parent))

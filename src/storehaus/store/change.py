@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
+from storehaus.errors import QueryError
 from storehaus.model import Model, TableInfo
 from storehaus.query import UpdateSet
 from storehaus.query.query import Fluent
@@ -13,7 +14,7 @@ from storehaus.query.query import Fluent
 if TYPE_CHECKING:
     from storehaus.expr import Column
 
-__all__ = ["Change", "Changes", "Hook", "Operation", "Outcome", "Upserted"]
+__all__ = ["Change", "Changes", "Hook", "Operation", "Outcome", "Upserted", "one_of"]
 
 M = TypeVar("M", bound=Model)
 
@@ -93,3 +94,17 @@ class Upserted(Generic[M]):
 
     model: M
     inserted: bool
+
+
+def one_of(changes: Changes | None, fields: Mapping[str, Any]) -> Changes:
+    """Give the changes of a patch, which come as a mapping or as keywords.
+
+    Raises:
+        QueryError: When they come as both.
+    """
+    if changes is None:
+        named: dict[Column[Any] | str, Any] = dict(fields.items())
+        return named
+    if fields:
+        raise QueryError("changes are given as a mapping or as keywords, not as both")
+    return changes

@@ -11,7 +11,7 @@ from storehaus.model import Model
 from storehaus.query import UpdateSet
 from storehaus.sql import Selection
 from storehaus.store.cascade import cascade, new_deletion
-from storehaus.store.change import Change, Changes, Operation, Upserted
+from storehaus.store.change import Change, Changes, Operation, Upserted, one_of
 from storehaus.store.create import Create
 from storehaus.store.create_from import CreateFrom
 from storehaus.store.database import Database
@@ -254,7 +254,7 @@ class GenericStore(Reads[M]):
         change = self._change(
             Operation.UPDATE,
             ids=[record_id],
-            changes=_one_of(changes, fields),
+            changes=one_of(changes, fields),
             tags=None if tags is UNSET else tags,
         )
         work = Patch(self._table, change, None if if_version is UNSET else if_version)
@@ -496,12 +496,3 @@ class GenericStore(Reads[M]):
                     model=self.model.__name__,
                     field=name,
                 )
-
-
-def _one_of(changes: Changes | None, fields: Mapping[str, Any]) -> Changes:
-    if changes is None:
-        named: dict[Column[Any] | str, Any] = dict(fields.items())
-        return named
-    if fields:
-        raise QueryError("changes are given as a mapping or as keywords, not as both")
-    return changes
