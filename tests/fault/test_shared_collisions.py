@@ -17,8 +17,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from fix_haus import Wallet, driver_of  # after the path
+from fix_haus import Wallet, config_of, driver_of  # after the path
 from storehaus import GenericStore
+from storehaus.migrations import migrate
 from storehaus.store import Database
 from storehaus.testing import CountingDriver
 
@@ -105,8 +106,15 @@ async def test_processes_that_write_the_same_rows(tables_url: str, witness: Any)
     assert found["shared statements"] > 0
 
 
+async def collide_on_its_own(url: str, seconds: float) -> str:
+    """Make the table, collide, and write down what happened."""
+    await migrate(config_of(url).database.connect_arguments(), [Wallet], recreate=True)
+    found = await collide(url, seconds)
+    return ", ".join(f"{name}: {number}" for name, number in found.items())
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "--worker":
         asyncio.run(work(sys.argv[2], int(sys.argv[4]), float(sys.argv[3])))
     else:
-        sys.stdout.write(f"{asyncio.run(collide(sys.argv[1], float(sys.argv[2])))}\n")
+        sys.stdout.write(asyncio.run(collide_on_its_own(sys.argv[1], float(sys.argv[2]))) + "\n")
