@@ -44,11 +44,14 @@ $(BIN)/python:
 	done; \
 	echo "no Python 3.11 or newer found; name one with: make PYTHON=/path/to/python3" >&2; exit 1
 
-# The project itself is installed editable, with a build backend that is locked like the rest.
-# A full installation holds the demo's, so either stamp is enough for `make demo`.
+# The lists are complete, so nothing is resolved: pip takes a requirement with an extra, such as
+# pydantic[email], for one without a hash. The project itself is installed editable, with a build
+# backend that is locked like the rest. A full installation holds the demo's, so either stamp is
+# enough for `make demo`.
 define install
 @echo "installing $(1) into $(VENV)"
-@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1)
+@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+    -r $(1)
 @$(BIN)/python -m pip install --quiet --disable-pip-version-check \
     --no-deps --no-build-isolation --editable .
 @touch $@
