@@ -48,12 +48,15 @@ class Plan:
         return self.python is Any and not self.column.nullable
 
 
+_BOUND, _UNBOUND = (Plan, True), (Plan, False)
+
+
 def plan_of(column: ColumnInfo, *, bounds: bool = True) -> Plan:
     """Give the plan of a column, without its bounds where only the type counts."""
-    key = (Plan, bounds)
-    if key not in column.derived:
-        column.derived[key] = _make_plan(column, bounds=bounds)
-    plan: Plan = column.derived[key]
+    key = _BOUND if bounds else _UNBOUND
+    plan: Plan | None = column.derived.get(key)
+    if plan is None:
+        plan = column.derived[key] = _make_plan(column, bounds=bounds)
     return plan
 
 

@@ -56,7 +56,10 @@ def wire_value(
 ) -> Any:
     """As `check_value`, but give the value as the driver takes it."""
     plan = plan_of(column, bounds=bounds)
-    return encoded_value(plan, model, checked_value(plan, model, value, row_index), row_index)
+    checked = checked_value(plan, model, value, row_index)
+    if plan.encode is None:
+        return checked
+    return encoded_value(plan, model, checked, row_index)
 
 
 def wire_keys(
@@ -151,6 +154,17 @@ class Validator:
         except _DOUBTS:
             return self._slow_row(model, row_index)
 
+    def values(self, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Check values that belong to no model, in the order of the columns.
+
+        Raises:
+            ValidationError: Naming the field.
+        """
+        try:
+            return self._fast_values(given)
+        except _DOUBTS:
+            return self._slow_values(given, None)
+
     def columns(
         self, models: Sequence[Any], indexes: Sequence[int] | None = None
     ) -> list[Sequence[Any]]:
@@ -177,7 +191,9 @@ class Validator:
     def _fast_row(self, model: Any) -> tuple[Any, ...]:
         if type(model) is not self._model:
             raise TypeError
-        given = self._values(model)
+        return self._fast_values(self._values(model))
+
+    def _fast_values(self, given: tuple[Any, ...]) -> tuple[Any, ...]:
         converted = msgspec.convert(given, self._row_type, builtin_types=self._strict)
         row = msgspec.structs.astuple(converted)
         if self._lossy and row != given:
@@ -218,7 +234,10 @@ class Validator:
     def _slow_row(self, model: Any, row_index: int | None) -> tuple[Any, ...]:
         self._check_class(model, row_index)
         # A field that was deleted from the instance has no value, like one that was never set.
-        values = (getattr(model, plan.column.name, msgspec.UNSET) for plan in self._plans)
+        values = [getattr(model, plan.column.name, msgspec.UNSET) for plan in self._plans]
+        return self._slow_values(values, row_index)
+
+    def _slow_values(self, values: Sequence[Any], row_index: int | None) -> tuple[Any, ...]:
         return tuple(
             encoded_value(
                 plan, self._name, checked_value(plan, self._name, value, row_index), row_index

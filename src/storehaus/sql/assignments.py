@@ -17,7 +17,7 @@ from storehaus.sql.records import Operand
 from storehaus.sql.scope import Scope
 from storehaus.sql.types import NUMBERS, comparable
 
-__all__ = ["assignable", "assigned_sql", "compile_assignments", "plain_values"]
+__all__ = ["assignable", "assigned_sql", "compile_assignments", "plain_columns"]
 
 
 def compile_assignments(
@@ -52,38 +52,30 @@ def compile_assignments(
     return list(found.items())
 
 
-def plain_values(
+def plain_columns(
     info: TableInfo, changes: Mapping[Any, Any] | UpdateSet | None
-) -> dict[ColumnInfo, Any] | None:
-    """Give new values in wire form, where all of them are values of fields that may change.
+) -> tuple[ColumnInfo, ...] | None:
+    """Give what changes, in the order of the changes, where all become values.
 
     None says nothing of the changes but that `compile_assignments` must look at them.
-
-    Raises:
-        ValidationError: On a value that does not fit its field.
     """
     if not changes or not isinstance(changes, dict):
         return None
-    found: dict[ColumnInfo, Any] = {}
+    found: list[ColumnInfo] = []
     for field, value in changes.items():
-        column = _plain_column(info, field)
+        column = info.by_name.get(field) if isinstance(field, str) else _own_column(info, field)
         if column is None or isinstance(value, Node) or column in found:
             return None
-        found[column] = value
-    model = info.model.__name__
-    return {column: wire_value(model, column, value) for column, value in found.items()}
+        if column.primary_key or column.system or not column.updatable:
+            return None
+        found.append(column)
+    return tuple(found)
 
 
-def _plain_column(info: TableInfo, field: object) -> ColumnInfo | None:
-    if isinstance(field, str):
-        column = info.by_name.get(field)
-    elif isinstance(field, Column) and field.model is info.model:  # pyright: ignore[reportUnknownMemberType]  # any value
-        column = info.by_name.get(field.name)
-    else:
-        return None
-    if column is None or column.primary_key or column.system or not column.updatable:
-        return None
-    return column
+def _own_column(info: TableInfo, field: object) -> ColumnInfo | None:
+    if isinstance(field, Column) and field.model is info.model:  # pyright: ignore[reportUnknownMemberType]  # any value
+        return info.by_name.get(field.name)
+    return None
 
 
 def _pairs(changes: Mapping[Any, Any] | UpdateSet) -> Iterable[tuple[Any, Any]]:

@@ -1,13 +1,13 @@
 """A statement ready for the driver."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 __all__ = ["Statement"]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True, gc=False):
     """Text and parameters, apart from each other.
 
     Equal shapes of queries have equal text, whatever their values: the text is the key under which

@@ -1,41 +1,36 @@
-"""Batches: what is sent at once, and how the row at fault is found in it."""
+"""Batches: what is sent at once."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 from storehaus.driver import Connection, Row
-from storehaus.errors import (
-    CommitUnknown,
-    ConnectionFailed,
-    ConstraintViolation,
-    QueryTimeout,
-    StorehausError,
-)
-from storehaus.model import TableInfo
+from storehaus.errors import ConstraintViolation
+from storehaus.expr import Expression
+from storehaus.model import Model, TableInfo
+from storehaus.query import UpdateSet
 from storehaus.sql.statement import Statement
-from storehaus.store.database import Database
+from storehaus.store.change import Changes
 from storehaus.store.sending import send
 from storehaus.store.shape import Shape
-from storehaus.store.transaction import Unit
 from storehaus.store.violations import explain
 
 __all__ = [
     "Batch",
     "CopyBatch",
-    "Share",
+    "Form",
+    "RowBatch",
+    "SingleStatement",
     "StatementBatch",
     "always",
+    "named_values",
     "over_arrays",
-    "run_alone",
-    "run_plain",
-    "run_within",
     "unnumbered",
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Batch(ABC):
     """Rows that are sent together.
 
@@ -66,45 +61,98 @@ class Batch(ABC):
         return explain(self.info, violation, values, self.indexes[row] if self.indexes else None)
 
 
-@dataclass(slots=True, eq=False)
-class Share:
-    """How a write of one row can share a statement with others, by their own callers.
-
-    Attributes:
-        text: SQL whose first parameters are one array per column.
-        columns: The columns.
-        values: Those of this row, in wire form.
-        rest: Further parameters; those who share the statement share them.
-        numbered: Whether rows come back with their place behind them, NULLs standing for one that
-            was not written; rows that somebody holds are left out. Otherwise all come back that
-            were written, and their ids tell whose they are.
-    """
-
-    text: str
-    columns: Shape
-    values: Sequence[Any]
-    rest: tuple[Any, ...]
-    numbered: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class StatementBatch(Batch):
     """A batch of one statement.
 
     Attributes:
         statement: Makes the statement for rows `low` up to, not including, `high`.
-        row_id: For a write of one row, its id in wire form; None where that is not known, or
-            Python cannot tell which ids are equal.
-        share: How such a write could be part of a shared statement; None for one that cannot.
+        row_id: For a write of one row by id, that id in wire form, if Python can tell which ids
+            are equal.
     """
 
     statement: Callable[[int, int], Statement]
     row_id: Any = None
-    share: Share | None = None
 
     async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
         """Send them."""
         return await send(connection, self.statement(low, high))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """How rows are written one by one, and several by their own callers in a shared statement.
+
+    Attributes:
+        alone: SQL whose parameters are the values of a row, then those of `RowBatch.rest`.
+        shared: SQL whose parameters are one array per column, then the same.
+        columns: What the values belong to.
+        id_of: Finds the id among the values; None where it is not there, or Python cannot tell
+            which ids are equal. Such rows go alone.
+        numbered: Whether rows of a shared statement come back with their place behind them, NULLs
+            standing for one that was not written; rows that somebody holds are left out. Otherwise
+            all come back that were written, and their ids tell whose they are.
+    """
+
+    alone: str
+    shared: str
+    columns: Shape
+    id_of: Callable[[Sequence[Any]], Any] | None
+    numbered: bool = False
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class RowBatch(Batch):
+    """A write of one row, which may become part of a shared statement.
+
+    Attributes:
+        form: Its SQL.
+        sent: Values of the row in wire form, as the form has columns.
+        rest: Further parameters; only rows with equal ones share a statement.
+        source: The model or the changes that the values are of, for errors; None for a delete.
+        row_id: The id in wire form, None where the form cannot find it.
+    """
+
+    form: Form
+    sent: Sequence[Any]
+    rest: tuple[Any, ...]
+    source: Model | Changes | None = None
+    row_id: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        find = self.form.id_of
+        self.row_id = None if find is None else find(self.sent)
+
+    def statement(self, _low: int = 0, _high: int = 1) -> Statement:
+        """Make the statement for this row alone."""
+        return Statement(self.form.alone, (*self.sent, *self.rest))
+
+    def explained(self, violation: ConstraintViolation, row: int | None) -> ConstraintViolation:
+        """Say which fields were at fault, and which row if it has a place."""
+        del row
+        values = None if self.source is None else named_values(self.source)
+        place = self.indexes[0] if self.indexes else None
+        return explain(self.info, violation, values, place)
+
+    async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
+        """Send it alone."""
+        return await send(connection, self.statement(low, high))
+
+
+def named_values(source: Model | Changes) -> Mapping[str, Any]:
+    """Give the values of a row by field name, as far as they are not for the database to find."""
+    if isinstance(source, Model):
+        return {name: getattr(source, name) for name in source.__struct_fields__}
+    pairs = source.changes if isinstance(source, UpdateSet) else source.items()
+    return {
+        each if isinstance(each, str) else each.name: value
+        for each, value in pairs
+        if not isinstance(value, Expression)
+    }
+
+
+SingleStatement: TypeAlias = StatementBatch | RowBatch
+"""What one statement carries out."""
 
 
 def always(statement: Statement) -> Callable[[int, int], Statement]:
@@ -150,7 +198,7 @@ def unnumbered(
     return [StatementBatch(info=info, statement=always(whole(*chunk))) for chunk in chunks]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class CopyBatch(Batch):
     """A batch that travels by COPY.
 
@@ -167,131 +215,3 @@ class CopyBatch(Batch):
         rows = self.rows(low, high)
         await connection.copy_in(self.info.name, self.columns, rows, schema=self.info.schema)
         return ()
-
-
-async def run_alone(database: Database, batch: StatementBatch) -> Sequence[Row]:
-    """Run a batch as a transaction of its own, in one round trip.
-
-    Raises:
-        ConstraintViolation: With the row at fault.
-        CommitUnknown: When the connection broke after the statement was sent.
-    """
-    statement = batch.statement(0, batch.size)
-    try:
-        return await database.fetch(statement)
-    except (ConnectionFailed, QueryTimeout) as failed:
-        if not _may_have_happened(failed):
-            raise
-        raise CommitUnknown(
-            "no answer to a write came: it may have happened or not", sqlstate=failed.sqlstate
-        ) from failed
-    except ConstraintViolation as violation:
-        found = violation
-    if batch.size == 1:
-        raise batch.explained(found, 0) from None
-    raise await _find_fault_alone(database, batch, found) from None
-
-
-async def _find_fault_alone(
-    database: Database, batch: Batch, violation: ConstraintViolation
-) -> ConstraintViolation:
-    """Find the row in a transaction of its own, which is rolled back.
-
-    Whatever is in the way of that (a lost connection, a pool that is closing) must not hide why
-    the batch was refused.
-    """
-    try:
-        async with database.driver.acquire() as connection:
-            await connection.begin()
-            return await _find_fault(connection, batch, violation)
-    except StorehausError:
-        return batch.explained(violation, None)
-
-
-async def run_plain(unit: Unit, batch: StatementBatch) -> Sequence[Row]:
-    """Run a batch of one row in an open transaction, in one round trip; an error fails that.
-
-    Raises:
-        ConstraintViolation: With the row at fault.
-    """
-    await unit.check()
-    return await _run_single(unit.connection, batch)
-
-
-async def run_within(
-    connection: Connection, batch: Batch, savepoint: str | None = None
-) -> Sequence[Row]:
-    """Run a batch as part of a block, which is undone after an error.
-
-    Args:
-        connection: Where the transaction is open.
-        batch: The rows.
-        savepoint: One that was set just now, by someone who undoes it after an error; None sets
-            one for the batch, unless it is of one row: then there is no other to be at fault.
-
-    Raises:
-        ConstraintViolation: With the row at fault.
-    """
-    if batch.size == 1:
-        return await _run_single(connection, batch)
-    mark = savepoint or "storehaus_batch"
-    if savepoint is None:
-        await connection.savepoint(mark)
-    try:
-        rows = await batch.run(connection, 0, batch.size)
-    except ConstraintViolation as violation:
-        found = violation
-    else:
-        if savepoint is None:
-            await connection.release_savepoint(mark)
-        return rows
-    await connection.rollback_to_savepoint(mark)
-    raise await _find_fault(connection, batch, found) from None
-
-
-async def _run_single(connection: Connection, batch: Batch) -> Sequence[Row]:
-    try:
-        return await batch.run(connection, 0, batch.size)
-    except ConstraintViolation as violation:
-        found = violation
-    raise batch.explained(found, 0) from None
-
-
-def _may_have_happened(failed: ConnectionFailed | QueryTimeout) -> bool:
-    if isinstance(failed, ConnectionFailed):
-        return failed.sent is not False
-    # With a code the server itself stopped the statement; without one, only the waiting ended.
-    return failed.sqlstate is None
-
-
-async def _find_fault(
-    connection: Connection, batch: Batch, violation: ConstraintViolation
-) -> ConstraintViolation:
-    """Find the first row that cannot follow those before it, by bisection under savepoints.
-
-    PostgreSQL's DETAIL would name values, but not the row, and in the language of the server.
-    """
-    low, high = 0, batch.size
-    while high - low > 1:
-        middle = (low + high) // 2
-        found = await _try(connection, batch, low, middle)
-        if found is None:
-            low = middle
-        else:
-            violation, high = found, middle
-    last = await _try(connection, batch, low, high)
-    # A row that is fine by now met a rival that has gone since.
-    return batch.explained(violation, None) if last is None else batch.explained(last, low)
-
-
-async def _try(
-    connection: Connection, batch: Batch, low: int, high: int
-) -> ConstraintViolation | None:
-    await connection.savepoint("storehaus_fault")
-    try:
-        await batch.run(connection, low, high)
-    except ConstraintViolation as violation:
-        await connection.rollback_to_savepoint("storehaus_fault")
-        return violation
-    await connection.release_savepoint("storehaus_fault")
-    return None

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
+from msgspec import Struct
+
 from storehaus.errors import QueryError
 from storehaus.model import Model, TableInfo
 from storehaus.query import UpdateSet
@@ -14,7 +16,7 @@ from storehaus.query.query import Fluent
 if TYPE_CHECKING:
     from storehaus.expr import Column
 
-__all__ = ["Change", "Changes", "Hook", "Operation", "Outcome", "Upserted", "one_of"]
+__all__ = ["Change", "Changes", "Hook", "Operation", "Outcome", "Upserted", "hook_of", "one_of"]
 
 M = TypeVar("M", bound=Model)
 
@@ -30,8 +32,7 @@ class Operation(StrEnum):
     DELETE = "delete"
 
 
-@dataclass(slots=True, kw_only=True)
-class Change(Generic[M]):
+class Change(Struct, Generic[M], kw_only=True, gc=False):
     """One write before it happens. Hooks may alter it, or refuse it by raising.
 
     Attributes:
@@ -62,8 +63,7 @@ Hook = Callable[[Change[Any]], Awaitable[None]]
 """Sees a change before it happens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome(Generic[M]):
+class Outcome(Struct, Generic[M], frozen=True, kw_only=True, gc=False):
     """One write after it happened: the exact rows that it touched.
 
     Attributes:
@@ -94,6 +94,12 @@ class Upserted(Generic[M]):
 
     model: M
     inserted: bool
+
+
+def hook_of(owner: Any, operation: Operation) -> Hook:
+    """Give the hook of a store, or of its class, that sees an operation."""
+    hook: Hook = getattr(owner, f"before_{operation.value}")
+    return hook
 
 
 def one_of(changes: Changes | None, fields: Mapping[str, Any]) -> Changes:

@@ -7,10 +7,11 @@ from typing import Any, Generic, TypeVar
 from storehaus.driver import Row
 from storehaus.errors import DatabaseError
 from storehaus.model import Model
-from storehaus.sql.insert import insert_many, insert_one, insert_shared
+from storehaus.sql.insert import insert_many
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import Share, StatementBatch, always
+from storehaus.store.batch import RowBatch, SingleStatement, StatementBatch, named_values
 from storehaus.store.change import Change, Outcome
+from storehaus.store.forms import insert_form
 from storehaus.store.sending import Fetch
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
@@ -19,6 +20,9 @@ from storehaus.store.tags import checked_tags
 __all__ = ["Create", "field_values", "grouped"]
 
 M = TypeVar("M", bound=Model)
+
+# One for all rows: what a call keeps until its answer comes, the garbage collector goes through.
+_UNTAGGED: tuple[list[str]] = ([],)
 
 
 class Create(Generic[M]):
@@ -40,14 +44,14 @@ class Create(Generic[M]):
         self.change = change
         self._numbered = numbered
         self._first = first
-        self._batches: Sequence[StatementBatch] = ()
+        self._batches: Sequence[SingleStatement] = ()
 
-    def compile(self) -> Sequence[StatementBatch]:
+    def compile(self) -> Sequence[SingleStatement]:
         """Check the models, group them by the columns they send, cut the groups into chunks."""
         models = self._table.completed(self.change.models or [])
         tags = checked_tags(self._table.info, self.change.tags) or []
         if len(models) == 1:
-            self._batches = [self._single(models, tags)]
+            self._batches = (self._single(models[0], tags),)
         else:
             groups = grouped(models, self._table.insert_shape)
             self._batches = [
@@ -72,32 +76,18 @@ class Create(Generic[M]):
                 models[place - self._first] = model
         return Outcome(change=self.change, models=models, count=len(models))
 
-    def _single(self, models: Sequence[M], tags: list[str]) -> StatementBatch:
+    def _single(self, model: M, tags: list[str]) -> RowBatch:
         table = self._table
-        shape = table.insert_shape(models[0])
-        text = table.text(insert_one, shape)
+        shape = table.insert_shape(model)
         place = self._first if self._numbered else None
-        values = table.validator(shape).row(models[0], place)
-        row_id = self._row_id(shape, values)
-        share: Share | None = None
-        if row_id is not None:
-            text_of_many = table.text(insert_shared, shape)
-            share = Share(text_of_many, shape, values, (tags,), numbered=False)
-        return StatementBatch(
+        return RowBatch(
             info=table.info,
             indexes=None if place is None else (place,),
-            values=partial(field_values, models, (0,)),
-            statement=always(Statement(text, (*values, tags))),
-            row_id=row_id,
-            share=share,
+            source=model,
+            form=table.form(insert_form, shape),
+            sent=table.validator(shape).row(model, place),
+            rest=(tags,) if tags else _UNTAGGED,
         )
-
-    def _row_id(self, shape: Shape, values: Sequence[Any]) -> Any:
-        """Give the id of a new row in wire form, None where the database makes it."""
-        key = self._table.key
-        if not key.is_exact or not all(column in shape for column in key.columns):
-            return None
-        return key.wire_id([values[shape.index(column)] for column in key.columns])
 
     def _group(
         self, models: Sequence[M], tags: list[str], shape: Shape, indexes: Sequence[int]
@@ -136,5 +126,4 @@ def grouped(models: Sequence[M], shape_of: Any) -> dict[Shape, Sequence[int]]:
 
 def field_values(models: Sequence[Any], indexes: Sequence[int], row: int) -> Mapping[str, Any]:
     """Give a row of a batch by field name, for errors."""
-    model = models[indexes[row]]
-    return {name: getattr(model, name) for name in model.__struct_fields__}
+    return named_values(models[indexes[row]])

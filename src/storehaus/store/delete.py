@@ -10,14 +10,21 @@ from storehaus.sql.binder import Binder
 from storehaus.sql.delete import (
     delete_by_key,
     delete_many,
-    delete_shared,
     delete_where,
     purge_one,
 )
 from storehaus.sql.filters import compile_filter
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import Share, StatementBatch, always, over_arrays, unnumbered
+from storehaus.store.batch import (
+    RowBatch,
+    SingleStatement,
+    StatementBatch,
+    always,
+    over_arrays,
+    unnumbered,
+)
 from storehaus.store.change import Change, Outcome
+from storehaus.store.forms import delete_form
 from storehaus.store.key import in_lock_order
 from storehaus.store.sending import Fetch
 from storehaus.store.table import Table
@@ -54,35 +61,24 @@ class Delete(Generic[M]):
         self._version = version
         self._deletion = deletion
 
-    def compile(self) -> Sequence[StatementBatch]:
+    def compile(self) -> Sequence[SingleStatement]:
         """Check the id."""
-        info = self._table.info
-        (record_id,) = self.change.ids or (None,)
-        key = self._table.key.params(record_id)
-        tags = checked_tags(info, self.change.tags)
-        share: Share | None = None
-        if self.change.purge:
-            statement = Statement(self._table.text(purge_one), key)
-        else:
-            version = checked_version(info, self._version)
-            locking = self._deletion is not None
-            text = self._table.text(delete_by_key, versioned=bool(version), locking=locking)
-            marked = () if info.soft_delete is None else (tags, self._deletion)
-            statement = Statement(text, (*key, *version, *marked))
-            if not locking:
-                share = self._share(key, version, marked)
-        row_id = self._table.key.row_id(key)
-        return [StatementBatch(info=info, statement=always(statement), row_id=row_id, share=share)]
-
-    def _share(
-        self, key: tuple[Any, ...], version: tuple[int, ...], marked: tuple[Any, ...]
-    ) -> Share:
         table, info = self._table, self._table.info
-        text = table.text(delete_shared, versioned=bool(version))
-        columns = table.key.columns
-        if version and info.version is not None:
-            columns = (*columns, info.version)
-        return Share(text, columns, (*key, *version), marked, numbered=True)
+        (record_id,) = self.change.ids or (None,)
+        key = table.key.params(record_id)
+        tags = checked_tags(info, self.change.tags)
+        if self.change.purge:
+            return (self._statement(table.text(purge_one), key),)
+        version = checked_version(info, self._version)
+        marked = () if info.soft_delete is None else (tags, self._deletion)
+        if self._deletion is None:
+            form = table.form(delete_form, bool(version))
+            return (RowBatch(info=info, form=form, sent=(*key, *version), rest=marked),)
+        text = table.text(delete_by_key, versioned=bool(version), locking=True)
+        return (self._statement(text, (*key, *version, *marked)),)
+
+    def _statement(self, text: str, params: tuple[Any, ...]) -> StatementBatch:
+        return StatementBatch(info=self._table.info, statement=always(Statement(text, params)))
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the row as it was; a missing one is no error, one of another version is."""

@@ -7,10 +7,15 @@ from storehaus.errors import ValidationError
 from storehaus.model import ColumnInfo
 from storehaus.store.table import Table
 
-__all__ = ["TWICE", "refuse_duplicates"]
+__all__ = ["TWICE", "hashable", "refuse_duplicates"]
 
 TWICE = "must not name a row twice in one batch"
 """The rule that a batch breaks."""
+
+
+def hashable(value: Any) -> Any:
+    """Give a value in wire form as part of a key; only arrays need anything done."""
+    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # of anything
 
 
 def refuse_duplicates(

@@ -1,6 +1,6 @@
 """`GenericStore`: the verbs of one table. This file lists them; its siblings do the work."""
 
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, get_args, get_origin, overload
 
 from msgspec import UNSET, UnsetType
@@ -11,7 +11,7 @@ from storehaus.model import Model
 from storehaus.query import UpdateSet
 from storehaus.sql import Selection
 from storehaus.store.cascade import cascade, new_deletion
-from storehaus.store.change import Change, Changes, Operation, Upserted, one_of
+from storehaus.store.change import Change, Changes, Operation, Outcome, Upserted, hook_of, one_of
 from storehaus.store.create import Create
 from storehaus.store.create_from import CreateFrom
 from storehaus.store.database import Database
@@ -85,6 +85,9 @@ class GenericStore(Reads[M]):
             self.batching = batching
         super().__init__(database, Table(self.model.__table_info__), batching=self.batching)
         self._writes = WriteBatcher(database, self._table) if self.batching else None
+        # A hook that nobody wrote costs nothing.
+        found = ((each, hook_of(type(self), each)) for each in Operation)
+        self._hooked = {each for each, hook in found if hook is not hook_of(GenericStore, each)}
         database.dependents.add(self._table, self._hooks)
 
     def __repr__(self) -> str:
@@ -107,7 +110,7 @@ class GenericStore(Reads[M]):
         """Store one row; give it as stored, system fields filled."""
         change = self._change(Operation.CREATE, models=[model], tags=tags)
         work = Create(self._table, change, numbered=False)
-        return await self._one(work)
+        return self._first((await self._one(work)).models)
 
     async def create_many(
         self, models: Iterable[M], *, tags: Tags = None, returning: bool = True
@@ -185,7 +188,8 @@ class GenericStore(Reads[M]):
             ValidationError: When the model carries another id.
         """
         change = self._change(Operation.UPDATE, ids=[record_id], models=[model], tags=tags)
-        return await self._one(UpdateModels(self._table, change, numbered=False))
+        work = UpdateModels(self._table, change, numbered=False)
+        return self._first((await self._one(work)).models)
 
     async def update_many(
         self,
@@ -258,7 +262,7 @@ class GenericStore(Reads[M]):
             tags=None if tags is UNSET else tags,
         )
         work = Patch(self._table, change, None if if_version is UNSET else if_version)
-        return await self._one(work)
+        return self._first((await self._one(work)).models)
 
     async def update_where(
         self,
@@ -459,21 +463,16 @@ class GenericStore(Reads[M]):
         outcome = await write(self._database, Delete(self._table, change), self._hooks(change))
         return bool(outcome.count)
 
-    async def _one(self, work: Write[M]) -> M:
+    def _one(self, work: Write[M]) -> Awaitable[Outcome[M]]:
         """Write one row, which may share a statement with those of other callers."""
         hooks = self._hooks(work.change)
-        outcome = await write(self._database, work, hooks, batcher=self._writes)
-        return self._first(outcome.models)
+        return write(self._database, work, hooks, batcher=self._writes)
 
     def _change(self, operation: Operation, **parts: Any) -> Change[M]:
         return Change(table=self._table.info, operation=operation, **parts)
 
     def _hooks(self, change: Change[M]) -> tuple[Hook, ...]:
-        name = f"before_{change.operation.value}"
-        # A hook that nobody wrote costs nothing.
-        if getattr(type(self), name) is getattr(GenericStore, name):
-            return ()
-        return (getattr(self, name),)
+        return (hook_of(self, change.operation),) if change.operation in self._hooked else ()
 
     def _rows(self, models: Sequence[M] | None) -> list[M]:
         return list(models or ())

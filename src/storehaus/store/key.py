@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from storehaus.driver import Row
 from storehaus.errors import QueryError, ValidationError
-from storehaus.model import TableInfo
+from storehaus.model import ColumnInfo, TableInfo
 from storehaus.model.validation import wire_value
 from storehaus.model.wire import decoder
 from storehaus.store.rows import decoded
@@ -91,6 +91,15 @@ class Key:
             if decode is not None:
                 parts[i] = decoded(f"{self._model}.{column.name}", decode, parts[i])
         return list(parts[0]) if len(parts) == 1 else list(zip(*parts, strict=True))
+
+    def finder(self, columns: Sequence[ColumnInfo]) -> Callable[[Sequence[Any]], Any] | None:
+        """Give what finds the id among values of some columns.
+
+        None says that it is not there, or that Python cannot tell which ids are equal.
+        """
+        if not self.is_exact or not all(column in columns for column in self.columns):
+            return None
+        return itemgetter(*(columns.index(column) for column in self.columns))
 
     def row_id(self, params: Sequence[Any]) -> Any:
         """Give parts as `of_row` gives them, None where Python cannot tell which are equal."""

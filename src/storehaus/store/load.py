@@ -7,11 +7,12 @@ from itertools import chain, groupby, islice
 from typing import Any, TypeVar
 
 from storehaus.model import Model
-from storehaus.store.batch import Batch, CopyBatch, run_within
+from storehaus.store.batch import Batch, CopyBatch
 from storehaus.store.change import Change, Operation, Outcome
 from storehaus.store.create import Create, field_values
 from storehaus.store.database import Database
 from storehaus.store.pipeline import Hook, before, within
+from storehaus.store.running import run_within
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags

@@ -14,6 +14,7 @@ What a write brings about (`FollowUps`: a delete that cascades) are writes too. 
 one transaction, each on the same way, and may bring about more.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -22,9 +23,10 @@ from typing import Any, Protocol, TypeVar
 
 from storehaus.driver import Row
 from storehaus.model import Model
-from storehaus.store.batch import StatementBatch, run_alone, run_plain, run_within
+from storehaus.store.batch import SingleStatement
 from storehaus.store.change import Change, Hook, Outcome
 from storehaus.store.database import Database
+from storehaus.store.running import run_alone, run_plain, run_within
 from storehaus.store.sending import Fetch, fetch_on
 from storehaus.store.transaction import Transaction, Unit
 from storehaus.store.write_batcher import WriteBatcher
@@ -39,7 +41,7 @@ class Write(Protocol[M]):
 
     change: Change[M]
 
-    def compile(self) -> Sequence[StatementBatch]:
+    def compile(self) -> Sequence[SingleStatement]:
         """Check `change` and give what is to be sent, in order.
 
         Raises:
@@ -98,23 +100,28 @@ async def write(
         The outcome of the write itself.
     """
     unit = database.joined()
-    batches = await _prepare(database, work, hooks)
-    if batcher is not None and unit is None and follow_ups is None and len(batches) == 1:
-        return await _take_turn(database, work, batches, batcher)
-    return await _run(database, unit, work, batches, follow_ups)
-
-
-async def _take_turn(
-    database: Database, work: Write[M], batches: Sequence[StatementBatch], batcher: WriteBatcher
-) -> Outcome[M]:
+    batches = work.compile()
+    if hooks or database.plugins:
+        batches = await _recompiled(database, work, hooks)
+    if batcher is None or unit is not None or follow_ups is not None or len(batches) != 1:
+        return await _run(database, unit, work, batches, follow_ups)
     turn = batcher.turn(work, batches[0])
     try:
-        outcome = await turn.outcome()
+        outcome = None
+        if turn.waiter is not None:
+            try:
+                outcome = await turn.waiter
+            except asyncio.CancelledError:
+                turn.give_up()
+                raise
+            if outcome is None:
+                turn.go()
         if outcome is None:
             return await _run(database, None, work, batches, over=turn.end)
     finally:
         turn.end()
-    await database.tell(outcome)
+    if database.plugins:
+        await database.tell(outcome)
     return outcome
 
 
@@ -122,7 +129,7 @@ async def _run(
     database: Database,
     unit: Unit | None,
     work: Write[M],
-    batches: Sequence[StatementBatch],
+    batches: Sequence[SingleStatement],
     follow_ups: FollowUps | None = None,
     *,
     over: Callable[[], None] | None = None,
@@ -157,7 +164,9 @@ async def within(
     database: Database, block: Transaction, work: Write[M], hooks: Sequence[Hook]
 ) -> Outcome[M]:
     """Run one write as part of a block; `after_commit` is left to whoever opened that."""
-    batches = await _prepare(database, work, hooks)
+    batches = work.compile()
+    if hooks or database.plugins:
+        batches = await _recompiled(database, work, hooks)
     return await _execute(database, block, work, batches)
 
 
@@ -182,17 +191,15 @@ async def before(database: Database, change: Change[Any], hooks: Sequence[Hook])
         await plugin.before(change)
 
 
-async def _prepare(
+async def _recompiled(
     database: Database, work: Write[M], hooks: Sequence[Hook]
-) -> Sequence[StatementBatch]:
-    batches = work.compile()
-    if not hooks and not database.plugins:
-        return batches
+) -> Sequence[SingleStatement]:
+    """Let hooks and plug-ins see a change that fits, and compile what they made of it."""
     await before(database, work.change, hooks)
     return work.compile()
 
 
-def _is_alone(database: Database, unit: Unit | None, batches: Sequence[StatementBatch]) -> bool:
+def _is_alone(database: Database, unit: Unit | None, batches: Sequence[SingleStatement]) -> bool:
     """Whether a write needs no transaction around it but the server's own, or the open one."""
     if len(batches) != 1 or any(plugin.in_transaction for plugin in database.plugins):
         return False
@@ -204,7 +211,7 @@ async def _execute(
     database: Database,
     block: Transaction,
     work: Write[M],
-    batches: Sequence[StatementBatch],
+    batches: Sequence[SingleStatement],
     savepoint: str | None = None,
 ) -> Outcome[M]:
     connection = block.unit.connection

@@ -1,6 +1,6 @@
 """What a store works out from its model once, and keeps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +10,7 @@ from storehaus.model import ColumnInfo, Model, TableInfo
 from storehaus.model.validation import Validator
 from storehaus.sql.array_literal import array_literal
 from storehaus.sql.rows import select_all, select_by_key, select_by_keys
+from storehaus.store.batch import Form
 from storehaus.store.key import Key
 from storehaus.store.rows import RowReader
 from storehaus.store.shape import Shape, shapes
@@ -44,6 +45,7 @@ class Table(Generic[M]):
         self.update_shape = shapes([column for column in info.columns if column.updatable])
         self._validators: dict[Shape, Validator] = {}
         self._texts: dict[Any, str] = {}
+        self._forms: dict[Any, Form] = {}
 
     def completed(self, models: Sequence[M]) -> Sequence[M]:
         """Give models with new defaults in the fields that callers may not set on create."""
@@ -88,6 +90,19 @@ class Table(Generic[M]):
         found = self._texts.get(key)
         if found is None:
             found = self._texts[key] = write(self.info, *shape, **options)
+        return found
+
+    def form(self, make: Callable[..., Form], *parts: Hashable) -> Form:
+        """Give a form, made once.
+
+        Args:
+            make: Function that takes the table and the parts.
+            *parts: What the form depends on.
+        """
+        key = (make, parts)
+        found = self._forms.get(key)
+        if found is None:
+            found = self._forms[key] = make(self, *parts)
         return found
 
     def validator(self, shape: Shape) -> Validator:

@@ -1,26 +1,29 @@
 """patch and update_where."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
 from storehaus.errors import QueryError
-from storehaus.expr import Expression
 from storehaus.model import Model
 from storehaus.query import UpdateSet
-from storehaus.sql.assignments import compile_assignments, plain_values
+from storehaus.sql.assignments import compile_assignments, plain_columns
 from storehaus.sql.binder import Binder
 from storehaus.sql.filters import compile_filter, has_filter
-from storehaus.sql.statement import Statement
 from storehaus.sql.update import assignments, update_by_key, update_where
-from storehaus.store.batch import StatementBatch, always
+from storehaus.store.batch import (
+    RowBatch,
+    SingleStatement,
+    StatementBatch,
+    always,
+    named_values,
+)
 from storehaus.store.change import Change, Outcome
+from storehaus.store.forms import update_form
 from storehaus.store.sending import Fetch
 from storehaus.store.table import Table
 from storehaus.store.tags import checked_tags
-from storehaus.store.update_row import RowUpdate
 from storehaus.store.versions import absent, checked_version
 
 __all__ = ["Patch", "UpdateWhere", "require_filter"]
@@ -47,42 +50,47 @@ class Patch(Generic[M]):
         self._version = version
         self._key: tuple[Any, ...] = ()
 
-    def compile(self) -> Sequence[StatementBatch]:
+    def compile(self) -> Sequence[SingleStatement]:
         """Check id and changes."""
-        info = self._table.info
         (record_id,) = self.change.ids or (None,)
         self._key = self._table.key.params(record_id)
-        version = checked_version(info, self._version)
-        row = self._plain(version)
-        statement = self._computed(version) if row is None else row.statement()
-        return [
-            StatementBatch(
-                info=info,
-                values=partial(_changed_values, self.change),
-                statement=always(statement),
-                row_id=self._table.key.row_id(self._key),
-                share=None if row is None else row.share(),
-            )
-        ]
+        version = checked_version(self._table.info, self._version)
+        return (self._plain(version) or self._computed(version),)
 
-    def _plain(self, version: tuple[int, ...]) -> RowUpdate | None:
+    def _plain(self, version: tuple[int, ...]) -> RowBatch | None:
         """Give a change to values alone, whose text depends on nothing but the columns."""
-        info = self._table.info
-        values = plain_values(info, self.change.changes)
-        if values is None:
+        table, info = self._table, self._table.info
+        changes = self.change.changes
+        columns = plain_columns(info, changes)
+        if columns is None or not isinstance(changes, Mapping):
             return None
-        shape = tuple(sorted(values, key=_position))
-        tags = checked_tags(info, self.change.tags)
-        sent = [values[column] for column in shape]
-        return RowUpdate(self._table, self._key, version, shape, sent, tags=tags)
+        given = tuple(changes.values())
+        # Changes of the same columns are of one form, in whatever order they were said.
+        shape = tuple(sorted(columns, key=_position))
+        if shape != columns:
+            by_column = dict(zip(columns, given, strict=True))
+            given = tuple(by_column[column] for column in shape)
+        return RowBatch(
+            info=info,
+            source=changes,
+            form=table.form(update_form, shape, bool(version)),
+            sent=(*self._key, *version, *table.validator(shape).values(given)),
+            rest=(checked_tags(info, self.change.tags),),
+        )
 
-    def _computed(self, version: tuple[int, ...]) -> Statement:
-        binder = Binder()
+    def _computed(self, version: tuple[int, ...]) -> StatementBatch:
+        info, binder = self._table.info, Binder()
+        changes = self.change.changes or {}
         for part in (*self._key, *version):
             binder.write(part)
-        changes = _set_list(self._table, self.change, binder)
-        text = update_by_key(self._table.info, changes, versioned=self._version is not None)
-        return binder.statement(text)
+        set_list = _set_list(self._table, self.change, binder)
+        text = update_by_key(info, set_list, versioned=self._version is not None)
+        return StatementBatch(
+            info=info,
+            values=lambda _row: named_values(changes),
+            statement=always(binder.statement(text)),
+            row_id=self._table.key.row_id(self._key),
+        )
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Find out why, when no row was changed."""
@@ -155,13 +163,3 @@ def _set_list(table: Table[Any], change: Change[Any], binder: Binder) -> str:
         pairs = compile_assignments(table.info, changes or {}, binder)
     binder.write(tags)
     return assignments(table.info, pairs, binder.count)
-
-
-def _changed_values(change: Change[Any], _row: int) -> Mapping[str, Any]:
-    changes = change.changes
-    pairs = changes.changes if isinstance(changes, UpdateSet) else (changes or {}).items()
-    return {
-        field if isinstance(field, str) else field.name: value
-        for field, value in pairs
-        if not isinstance(value, Expression)  # what it gave, only the database knows
-    }

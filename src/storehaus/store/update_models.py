@@ -17,16 +17,16 @@ from storehaus.errors import (
 from storehaus.model import Model
 from storehaus.sql.statement import Statement
 from storehaus.sql.update import update_many
-from storehaus.store.batch import StatementBatch, always
+from storehaus.store.batch import RowBatch, SingleStatement, StatementBatch
 from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values
 from storehaus.store.duplicates import refuse_duplicates
+from storehaus.store.forms import update_form
 from storehaus.store.key import in_lock_order
 from storehaus.store.sending import Fetch
 from storehaus.store.shape import Shape
 from storehaus.store.table import Table, as_parameters
 from storehaus.store.tags import checked_tags
-from storehaus.store.update_row import RowUpdate
 from storehaus.store.versions import absent, carried_version, checked_version, is_stale
 
 __all__ = ["UpdateModels"]
@@ -65,7 +65,7 @@ class UpdateModels(Generic[M]):
         self._keys: list[tuple[Any, ...]] = []
         self._expected: list[int | None] = []
 
-    def compile(self) -> Sequence[StatementBatch]:
+    def compile(self) -> Sequence[SingleStatement]:
         """Check ids, models and versions; group the rows by the columns they send."""
         ids, models = self.change.ids or [], self.change.models or []
         self._keys = [
@@ -76,7 +76,7 @@ class UpdateModels(Generic[M]):
         self._expected = self._checked_versions(models)
         tags = checked_tags(self._table.info, self.change.tags)
         if len(models) == 1:
-            return [self._single(models, tags)]
+            return (self._single(models[0], tags),)
         groups: dict[_Group, list[int]] = {}
         for i, model in enumerate(models):
             group = (self._table.update_shape(model), self._expected[i] is not None)
@@ -154,19 +154,18 @@ class UpdateModels(Generic[M]):
         checked = (checked_version(info, each, self._place(i)) for i, each in enumerate(versions))
         return [version[0] if version else None for version in checked]
 
-    def _single(self, models: list[M], tags: list[str] | None) -> StatementBatch:
-        info, model = self._table.info, models[0]
-        shape = self._table.update_shape(model)
-        values = self._table.validator(shape).row(model, self._place(0))
-        version = checked_version(info, self._expected[0])
-        row = RowUpdate(self._table, self._keys[0], version, shape, values, tags=tags)
-        return StatementBatch(
-            info=info,
+    def _single(self, model: M, tags: list[str] | None) -> RowBatch:
+        table = self._table
+        shape = table.update_shape(model)
+        values = table.validator(shape).row(model, self._place(0))
+        version = checked_version(table.info, self._expected[0])
+        return RowBatch(
+            info=table.info,
             indexes=(0,) if self._numbered else None,
-            values=partial(field_values, models, (0,)),
-            statement=always(row.statement()),
-            row_id=self._table.key.row_id(self._keys[0]),
-            share=row.share(),
+            source=model,
+            form=table.form(update_form, shape, bool(version)),
+            sent=(*self._keys[0], *version, *values),
+            rest=(tags,),
         )
 
     def _group(

@@ -19,7 +19,7 @@ from storehaus.store.batch import StatementBatch, always, over_arrays
 from storehaus.store.change import Change, Outcome
 from storehaus.store.create import field_values, grouped
 from storehaus.store.database import Database
-from storehaus.store.duplicates import TWICE, refuse_duplicates
+from storehaus.store.duplicates import TWICE, hashable, refuse_duplicates
 from storehaus.store.key import in_lock_order
 from storehaus.store.pipeline import Hook, write
 from storehaus.store.sending import Fetch
@@ -120,7 +120,7 @@ class Upsert(Generic[M]):
         positions = [column.position for column in self._conflict.target]
         found: list[int] = []
         for row in rows:
-            queue = waiting.get(tuple(_hashable(row[position]) for position in positions))
+            queue = waiting.get(tuple(hashable(row[position]) for position in positions))
             if not queue:
                 raise self._disturbed("a row came back under a key that was not sent")
             found.append(queue.popleft())
@@ -152,7 +152,7 @@ class Upsert(Generic[M]):
                 model=self._table.info.model.__name__,
                 field=missing[0].name,
             )
-        parts = (map(_hashable, columns[shape.index(column)]) for column in target)
+        parts = (map(hashable, columns[shape.index(column)]) for column in target)
         return list(zip(*parts, strict=True))
 
     def _group(
@@ -206,10 +206,6 @@ class Upsert(Generic[M]):
             return Statement(text, (*values, tags))
         text, more, resets = computed_upsert(self._table.info, shape, conflict, many=many)
         return Statement(text, (*values, tags, *more), resets)
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # of anything
 
 
 async def upsert(database: Database, work: Upsert[M], hooks: Sequence[Hook] = ()) -> Outcome[M]:

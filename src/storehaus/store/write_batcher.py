@@ -20,24 +20,37 @@ from storehaus.driver import Row
 from storehaus.errors import CommitUnknown, DatabaseError
 from storehaus.model import Model
 from storehaus.sql.statement import Statement
-from storehaus.store.batch import Share, StatementBatch, always, run_alone, run_within
-from storehaus.store.change import Outcome
+from storehaus.store.batch import Form, RowBatch, SingleStatement, StatementBatch, always
+from storehaus.store.change import Change, Outcome
 from storehaus.store.database import Database
+from storehaus.store.duplicates import hashable
 from storehaus.store.effects import report
+from storehaus.store.rows import RowReader
+from storehaus.store.running import run_alone, run_within
 from storehaus.store.sending import Fetch, fetch_on
-from storehaus.store.sharing import MOST_CALLS, Sharers, concerns_all, same_error
+from storehaus.store.sharing import Sharers, concerns_all, same_error
 from storehaus.store.table import Table, as_parameters
 
 __all__ = ["Turn", "WriteBatcher"]
 
 M = TypeVar("M", bound=Model)
 
-# Past this a statement is long enough that the next one may as well start.
+# Past these a statement is long enough that the next one may as well start. Measured: 25 rows share
+# most of what a statement costs, and more than 250 none of it (docs/adr/0013).
+_FEWEST_ROWS = 25
+_MOST_ROWS = 250
 _MOST_BYTES = 1024 * 1024
+
+_ABSENT = object()
 
 
 class Work(Protocol[M]):
-    """A write, as far as it matters here."""
+    """A write, as far as it matters here.
+
+    Where one of a single row gets that row back, it is the only model of the outcome.
+    """
+
+    change: Change[M]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Read what came back."""
@@ -50,7 +63,8 @@ class Turn(Generic[M]):
     Attributes:
         work: The verb.
         batch: The write itself, one row.
-        kind: What those who share a statement have in common.
+        waiter: Gets what the shared statement did to this row, or None when it is to go alone;
+            None for a write that goes out at once.
         context: Where plug-ins hear of it when its caller is gone; None when there are none.
         next: A later write to the same row, which waits for the end of this one.
         group: Those it shares a statement with, once that is sent.
@@ -60,23 +74,21 @@ class Turn(Generic[M]):
         "_batcher",
         "_is_counted",
         "_is_over",
-        "_waiter",
         "batch",
         "context",
         "group",
-        "kind",
         "next",
+        "waiter",
         "work",
     )
 
-    def __init__(self, batcher: "WriteBatcher", work: Work[M], batch: StatementBatch) -> None:
+    def __init__(self, batcher: "WriteBatcher", work: Work[M], batch: SingleStatement) -> None:
         self._batcher = batcher
-        self._waiter: asyncio.Future[Outcome[M] | None] | None = None
         self._is_counted = False
         self._is_over = False
         self.work = work
         self.batch = batch
-        self.kind: Hashable = None
+        self.waiter: asyncio.Future[Outcome[M] | None] | None = None
         self.context: Context | None = None
         self.next: Turn[Any] | None = None
         self.group: _Group | None = None
@@ -84,37 +96,24 @@ class Turn(Generic[M]):
     @property
     def is_given_up(self) -> bool:
         """Whether its caller was cancelled before an answer came."""
-        return self._waiter is not None and self._waiter.cancelled()
-
-    def wait(self) -> None:
-        """Let it wait for `deliver`."""
-        self._waiter = asyncio.get_running_loop().create_future()
+        return self.waiter is not None and self.waiter.cancelled()
 
     def go(self) -> None:
         """Let it go out alone."""
         self._is_counted = True
         self._batcher.under_way += 1
 
-    async def outcome(self) -> Outcome[M] | None:
-        """Wait for what the shared statement did to this row; None when it is to go alone."""
-        waiter = self._waiter
-        if waiter is None:
-            return None
-        try:
-            found = await waiter
-        except asyncio.CancelledError:
-            if not waiter.cancelled():
-                self._batcher.tell_later(self, None if waiter.exception() else waiter.result())
-            elif self.group is not None:
-                self.group.leave()
-            raise
-        if found is None:
-            self.go()
-        return found
+    def give_up(self) -> None:
+        """Take note that its caller, who waited, was cancelled."""
+        waiter = self.waiter
+        if waiter is not None and not waiter.cancelled():
+            self._batcher.tell_later(self, None if waiter.exception() else waiter.result())
+        elif self.group is not None:
+            self.group.leave()
 
     def deliver(self, result: Outcome[M] | Exception | None) -> None:
         """Give the caller an outcome or an error; None sends him alone."""
-        waiter = self._waiter
+        waiter = self.waiter
         if waiter is None or waiter.done():
             if isinstance(result, Outcome):
                 self._batcher.tell_later(self, result)
@@ -149,16 +148,16 @@ class _Group(Sharers):
     """Writes that leave together.
 
     Attributes:
-        turns: The writes, of one kind, each to another row.
-        is_numbered: As of `Share`.
+        turns: The writes, each to another row.
+        form: Theirs.
     """
 
-    __slots__ = ("is_numbered", "turns")
+    __slots__ = ("form", "turns")
 
-    def __init__(self, turns: Sequence[Turn[Any]], *, is_numbered: bool) -> None:
+    def __init__(self, turns: Sequence[Turn[Any]], form: Form) -> None:
         super().__init__(len(turns))
         self.turns = turns
-        self.is_numbered = is_numbered
+        self.form = form
 
     def deliver(self, results: Sequence[Outcome[Any] | Exception | None]) -> None:
         """Give each caller what is his."""
@@ -182,27 +181,31 @@ class WriteBatcher:
         under_way: Statements that are sent and not answered.
     """
 
-    __slots__ = ("_database", "_latest", "_table", "_waiting", "under_way")
+    __slots__ = ("_database", "_latest", "_loop", "_table", "_waiting", "under_way")
+
+    _loop: asyncio.AbstractEventLoop
 
     def __init__(self, database: Database, table: Table[Any]) -> None:
         self._database = database
         self._table = table
-        self._waiting: list[Turn[Any]] = []
+        self._waiting: dict[Hashable, list[Turn[Any]]] = {}
         self._latest: dict[Any, Turn[Any]] = {}
         self.under_way = 0
 
-    def turn(self, work: Work[M], batch: StatementBatch) -> Turn[M]:
+    def turn(self, work: Work[M], batch: SingleStatement) -> Turn[M]:
         """Begin a write; whoever calls this calls `end`."""
         turn = Turn(self, work, batch)
-        earlier = None
-        if batch.row_id is not None:
-            earlier = self._latest.get(batch.row_id)
-            self._latest[batch.row_id] = turn
+        row_id = batch.row_id
+        if row_id is None:
+            turn.go()
+            return turn
+        earlier = self._latest.get(row_id)
+        self._latest[row_id] = turn
         if earlier is not None:
-            turn.wait()
+            turn.waiter = asyncio.get_running_loop().create_future()
             earlier.next = turn
-        elif batch.share is not None and batch.row_id is not None and self.under_way:
-            self._queue(turn, batch.share)
+        elif self.under_way and isinstance(batch, RowBatch):
+            self._queue(turn, batch)
         else:
             turn.go()
         return turn
@@ -213,14 +216,21 @@ class WriteBatcher:
         if self._latest.get(row_id) is turn:
             del self._latest[row_id]
 
-    def _queue(self, turn: Turn[Any], share: Share) -> None:
-        turn.wait()
-        turn.kind = (share.text, _frozen(share.rest), self._database.batch_key())
+    def _queue(self, turn: Turn[Any], batch: RowBatch) -> None:
+        if not self._waiting:
+            # Asked once for all that wait: in Python 3.11 it costs a call of the system.
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._send)
+        turn.waiter = self._loop.create_future()
+        kind: tuple[Any, ...] = (batch.form, *map(hashable, batch.rest))
         if self._database.plugins:
             turn.context = copy_context()
-        self._waiting.append(turn)
-        if len(self._waiting) == 1:
-            asyncio.get_running_loop().call_soon(self._send)
+            kind += (self._database.batch_key(),)
+        waiting = self._waiting.get(kind)
+        if waiting is None:
+            self._waiting[kind] = [turn]
+        else:
+            waiting.append(turn)
 
     def tell_later(self, turn: Turn[Any], outcome: Outcome[Any] | None) -> None:
         """Let plug-ins hear of a write whose caller was cancelled when it had happened."""
@@ -234,28 +244,31 @@ class WriteBatcher:
             report(errors, "an effect of a write failed, whose caller was cancelled")
 
     def _send(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        kinds: dict[Hashable, list[Turn[Any]]] = {}
-        for turn in waiting:
-            if turn.is_given_up:
-                turn.deliver(None)
-            else:
-                kinds.setdefault(turn.kind, []).append(turn)
-        for turns in kinds.values():
-            self._send_group(turns)
+        kinds, self._waiting = self._waiting, {}
+        for waiting in kinds.values():
+            turns = [turn for turn in waiting if not turn.is_given_up]
+            for turn in waiting if len(turns) < len(waiting) else ():
+                if turn.is_given_up:
+                    turn.deliver(None)
+            if len(turns) > 1:
+                self._share(turns)
+            elif turns:
+                turns[0].deliver(None)
 
-    def _send_group(self, turns: Sequence[Turn[Any]]) -> None:
-        if len(turns) == 1:
-            turns[0].deliver(None)
-            return
-        shares = [turn.batch.share for turn in turns if turn.batch.share is not None]
-        values = list(zip(*(share.values for share in shares), strict=True))
-        columns = as_parameters(shares[0].columns, values)
-        size = {"most_rows": MOST_CALLS, "most_bytes": _MOST_BYTES}
-        for low, high in self._table.chunks(columns, len(turns), **size):
-            group = _Group(turns[low:high], is_numbered=shares[0].numbered)
+    def _share(self, turns: Sequence[Turn[Any]]) -> None:
+        """Send writes of one kind together."""
+        batches = [cast("RowBatch", turn.batch) for turn in turns]
+        form, rest = batches[0].form, batches[0].rest
+        values = list(zip(*(batch.sent for batch in batches), strict=True))
+        columns = as_parameters(form.columns, values)
+        # Of two statements the server works on one while this process prepares the other.
+        count = len(turns)
+        rows = count if count < 2 * _FEWEST_ROWS else min((count + 1) // 2, _MOST_ROWS)
+        chunks = self._table.chunks(columns, count, most_rows=rows, most_bytes=_MOST_BYTES)
+        for low, high in chunks:
+            group = _Group(turns[low:high], form)
             part = [column[low:high] for column in columns]
-            statement = Statement(shares[0].text, (*part, *shares[0].rest))
+            statement = Statement(form.shared, (*part, *rest))
             for turn in group.turns:
                 turn.group = group
             self.under_way += 1
@@ -274,74 +287,100 @@ class WriteBatcher:
             group.fail(error)
         finally:
             # After the callers have had their turn: what they write next is to leave together too.
-            asyncio.get_running_loop().call_soon(self._arrived)
+            self._loop.call_soon(self._arrived)
 
     async def _run_plain(self, group: _Group, batch: StatementBatch) -> None:
         """Run a statement as a transaction of its own."""
         rows = await run_alone(self._database, batch)
         # It has happened: from here on no error may send anybody alone.
         try:
-            assigned = self._assign(group, rows)
+            written = self._written(group, rows)
         except DatabaseError as error:
             group.deliver([same_error(error) for _ in group.turns])
             return
         fetch = self._database.fetch
-        group.deliver(
-            [
-                None if own is None else await _finished(turn.work, own, fetch)
-                for turn, own in zip(group.turns, assigned, strict=True)
-            ]
-        )
+        for turn, model in zip(group.turns, written, strict=True):
+            turn.deliver(
+                await _absent(turn.work, fetch) if model is _ABSENT else _outcome(turn.work, model)
+            )
 
     async def _run_whole(self, group: _Group, batch: StatementBatch) -> None:
         """Run a statement with what plug-ins add to its transaction."""
         async with self._database.write_block() as block:
             connection = block.unit.connection
             rows = await run_within(connection, batch)
-            results: list[Outcome[Any] | None] = []
-            for turn, own in zip(group.turns, self._assign(group, rows), strict=True):
-                fetch = fetch_on(connection)
-                results.append(None if own is None else await turn.work.finish([own], fetch))
-            outcomes = [outcome for outcome in results if outcome is not None]
+            results: list[Outcome[Any] | Exception | None] = []
+            fetch = fetch_on(connection)
+            for turn, model in zip(group.turns, self._written(group, rows), strict=True):
+                if isinstance(model, Exception):
+                    raise model
+                absent = model is _ABSENT
+                results.append(
+                    await turn.work.finish(((),), fetch) if absent else _outcome(turn.work, model)
+                )
+            outcomes = [outcome for outcome in results if isinstance(outcome, Outcome)]
             for plugin in self._database.plugins:
                 await plugin.after_all(outcomes, connection)
             # Not after the block: a cancellation may come out of it that arrived during COMMIT.
             block.on_commit(partial(group.deliver, results))
 
-    def _assign(self, group: _Group, rows: Sequence[Row]) -> list[Sequence[Row] | None]:
-        """Find out whose rows came back; None stands for one that must be written alone.
+    def _written(self, group: _Group, rows: Sequence[Row]) -> list[Any]:
+        """Give for each write the row as stored, the error of reading it, `_ABSENT`, or None.
+
+        `_ABSENT` is a row that was not written, None one that must be written alone.
 
         Raises:
             DatabaseError: When a row came back that nobody sent.
         """
         key = self._table.key
-        if group.is_numbered:
-            found: list[Sequence[Row] | None] = [None] * len(group.turns)
-            for row in rows:
-                is_written = row[key.columns[0].position] is not None
-                found[row[-1] - 1] = (row[:-1],) if is_written else ()
+        if group.form.numbered:
+            found: list[Any] = [None] * len(group.turns)
+            position = key.columns[0].position
+            written = [row for row in rows if row[position] is not None]
+            models = self._models([row[:-1] for row in written])
+            for row, model in zip(written, models, strict=True):
+                found[row[-1] - 1] = model
+            for row in rows if len(written) < len(rows) else ():
+                if row[position] is None:
+                    found[row[-1] - 1] = _ABSENT
             return found
-        by_id = {key.of_row(row): row for row in rows}
+        by_id = dict(zip(map(key.of_row, rows), self._models(rows), strict=True))
         ids = [turn.batch.row_id for turn in group.turns]
         if not by_id.keys() <= set(ids):
             raise DatabaseError(
                 f"{self._table.info.name}: the primary key of a row is not the one that was sent,"
                 " so it cannot be told whose it is; take the store with batching=False"
             )
-        return [(by_id[each],) if each in by_id else () for each in ids]
+        return [by_id.get(each, _ABSENT) for each in ids]
+
+    def _models(self, rows: Sequence[Row]) -> Sequence[Any]:
+        """Build models; where one cannot be read, an error stands in its place."""
+        reader = self._table.reader
+        try:
+            return reader.models(rows)
+        except DatabaseError:
+            return [_model_or_error(reader, row) for row in rows]
 
     def _arrived(self) -> None:
         self.under_way -= 1
 
 
-async def _finished(work: Work[M], rows: Sequence[Row], fetch: Fetch) -> Outcome[M] | Exception:
-    """Finish a write that has happened: an error of one must not concern the others."""
+def _outcome(work: Work[M], model: Any) -> Outcome[M] | Exception | None:
+    if model is None or isinstance(model, Exception):
+        return model
+    return Outcome(change=work.change, models=(model,), count=1)
+
+
+async def _absent(work: Work[M], fetch: Fetch) -> Outcome[M] | Exception:
+    """Find out what became of a row that was not written: that is its caller's alone."""
     try:
-        return await work.finish([rows], fetch)
+        return await work.finish(((),), fetch)
     except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the caller
         return error
 
 
-def _frozen(values: Sequence[Any]) -> tuple[Any, ...]:
-    """Give parameters as part of a key; of those, tags alone are a list."""
-    return tuple(tuple(cast("list[str]", v)) if isinstance(v, list) else v for v in values)
+def _model_or_error(reader: RowReader[M], row: Row) -> M | DatabaseError:
+    try:
+        return reader.model(row)
+    except DatabaseError as error:
+        return error
