@@ -1,7 +1,8 @@
 """What PostgreSQL means to do with a query."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from storehaus.errors import QueryError
 from storehaus.query import Query
