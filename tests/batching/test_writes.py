@@ -77,7 +77,7 @@ def names(results: list[Any]) -> list[str]:
 def is_clean(store: Any) -> bool:
     """Whether a store has forgotten all that was under way."""
     writes = store._writes
-    return (writes.under_way, writes._latest, writes._waiting) == (0, {}, {})
+    return (writes.under_way, writes.latest, writes._waiting) == (0, {}, {})
 
 
 # Create

@@ -80,7 +80,7 @@ async def run(url: str, calls: list[Call], *, at_once: bool) -> tuple[list[Any],
             results = await asyncio.gather(*(make(store, call) for call in calls))
             assert store._writes is not None
             assert store._writes.under_way == 0
-            assert store._writes._latest == {}
+            assert store._writes.latest == {}
         else:
             results = [await make(store, call) for call in calls]
         shared = sum("lock_timeout" in text or "SKIP LOCKED" in text for text in driver.texts)

@@ -149,8 +149,10 @@ class Validator:
         Raises:
             ValidationError: Naming the field.
         """
+        if type(model) is not self._model:
+            return self._slow_row(model, row_index)
         try:
-            return self._fast_row(model)
+            return self._fast_values(self._values(model))
         except _DOUBTS:
             return self._slow_row(model, row_index)
 
@@ -187,11 +189,6 @@ class Validator:
         places = range(len(models)) if indexes is None else indexes
         rows = [self._slow_row(model, i) for model, i in zip(models, places, strict=True)]
         return list(zip(*rows, strict=True))
-
-    def _fast_row(self, model: Any) -> tuple[Any, ...]:
-        if type(model) is not self._model:
-            raise TypeError
-        return self._fast_values(self._values(model))
 
     def _fast_values(self, given: tuple[Any, ...]) -> tuple[Any, ...]:
         converted = msgspec.convert(given, self._row_type, builtin_types=self._strict)

@@ -133,12 +133,14 @@ class Turn(Generic[M]):
             return
         if self._is_counted:
             self._batcher.under_way -= 1
-        if not self.is_given_up:
+        if self.waiter is None or not self.waiter.cancelled():
             self._leave()
 
     def _leave(self) -> None:
         self._is_over = True
-        self._batcher.forget(self)
+        latest, row_id = self._batcher.latest, self.batch.row_id
+        if latest.get(row_id) is self:
+            del latest[row_id]
         if self.next is not None:
             self.next.deliver(None)
             self.next = None
@@ -178,10 +180,11 @@ class WriteBatcher:
         table: The store's table.
 
     Attributes:
+        latest: By id, the last write to a row that is not over.
         under_way: Statements that are sent and not answered.
     """
 
-    __slots__ = ("_database", "_latest", "_loop", "_table", "_waiting", "under_way")
+    __slots__ = ("_database", "_loop", "_table", "_waiting", "latest", "under_way")
 
     _loop: asyncio.AbstractEventLoop
 
@@ -189,7 +192,7 @@ class WriteBatcher:
         self._database = database
         self._table = table
         self._waiting: dict[Hashable, list[Turn[Any]]] = {}
-        self._latest: dict[Any, Turn[Any]] = {}
+        self.latest: dict[Any, Turn[Any]] = {}
         self.under_way = 0
 
     def turn(self, work: Work[M], batch: SingleStatement) -> Turn[M]:
@@ -199,8 +202,8 @@ class WriteBatcher:
         if row_id is None:
             turn.go()
             return turn
-        earlier = self._latest.get(row_id)
-        self._latest[row_id] = turn
+        earlier = self.latest.get(row_id)
+        self.latest[row_id] = turn
         if earlier is not None:
             turn.waiter = asyncio.get_running_loop().create_future()
             earlier.next = turn
@@ -209,12 +212,6 @@ class WriteBatcher:
         else:
             turn.go()
         return turn
-
-    def forget(self, turn: Turn[Any]) -> None:
-        """Take a write off that is over."""
-        row_id = turn.batch.row_id
-        if self._latest.get(row_id) is turn:
-            del self._latest[row_id]
 
     def _queue(self, turn: Turn[Any], batch: RowBatch) -> None:
         if not self._waiting:
@@ -333,8 +330,9 @@ class WriteBatcher:
             DatabaseError: When a row came back that nobody sent.
         """
         key = self._table.key
+        found: list[Any]
         if group.form.numbered:
-            found: list[Any] = [None] * len(group.turns)
+            found = [None] * len(group.turns)
             position = key.columns[0].position
             written = [row for row in rows if row[position] is not None]
             models = self._models([row[:-1] for row in written])
@@ -345,13 +343,13 @@ class WriteBatcher:
                     found[row[-1] - 1] = _ABSENT
             return found
         by_id = dict(zip(map(key.of_row, rows), self._models(rows), strict=True))
-        ids = [turn.batch.row_id for turn in group.turns]
-        if not by_id.keys() <= set(ids):
+        found = [by_id.pop(turn.batch.row_id, _ABSENT) for turn in group.turns]
+        if by_id:
             raise DatabaseError(
                 f"{self._table.info.name}: the primary key of a row is not the one that was sent,"
                 " so it cannot be told whose it is; take the store with batching=False"
             )
-        return [by_id.get(each, _ABSENT) for each in ids]
+        return found
 
     def _models(self, rows: Sequence[Row]) -> Sequence[Any]:
         """Build models; where one cannot be read, an error stands in its place."""
