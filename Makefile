@@ -113,7 +113,7 @@ IMAGES ?= docs/images
 bench: $(DEV) ## against other libraries, everything; half an hour or more
 	$(VERSUS) $(ARGS)
 
-bench-quick: $(DEV) ## the same, a little of everything, for a first look
+bench-quick: $(DEV) ## the same, a little of everything, in under two minutes
 	$(VERSUS) --quick $(ARGS)
 
 bench-plots: $(DEV) ## draw RESULT, a file that `make bench` wrote, into IMAGES
