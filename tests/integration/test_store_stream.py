@@ -261,7 +261,8 @@ async def test_error_in_a_later_batch(labels: GenericStore[Label], driver: Count
         async for _ in labels.stream(stream, batch=5):
             seen += 1
     assert caught.value.sqlstate == "22012"
-    assert seen == 10
+    # Without an order the server may begin anywhere: only whole batches are given.
+    assert seen in range(0, ROWS, 5)
     assert is_idle(driver)
     assert await labels.count() == ROWS
 
