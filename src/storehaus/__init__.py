@@ -89,6 +89,7 @@ from storehaus.expr.windows import (
     row_number,
 )
 from storehaus.model import (
+    CacheParams,
     Check,
     Exclude,
     Field,
@@ -154,6 +155,7 @@ __all__ = [
     "AppConfig",
     "CacheConfig",
     "CacheError",
+    "CacheParams",
     "Change",
     "Check",
     "CheckViolation",

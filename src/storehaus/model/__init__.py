@@ -1,6 +1,7 @@
 """What the data is: typed classes that are tables ("table derive")."""
 
 from storehaus.model.base import Model
+from storehaus.model.cache_params import CacheParams
 from storehaus.model.constraints import Check, Exclude, ForeignKey, Index, Unique
 from storehaus.model.field import Field, field
 from storehaus.model.records import ColumnInfo, TableInfo
@@ -10,6 +11,7 @@ from storehaus.model.types import ColumnType, Integer, Numeric, SmallInt
 from storehaus.model.uuid7 import uuid7
 
 __all__ = [
+    "CacheParams",
     "Check",
     "ColumnInfo",
     "ColumnType",

@@ -16,6 +16,7 @@ from storehaus.model.annotations import (
     raw_annotations,
 )
 from storehaus.model.body import struct_namespace
+from storehaus.model.cache_params import CacheParams
 from storehaus.model.constraints import Constraint
 from storehaus.model.definition import TableOptions, checked_constraints, define
 from storehaus.model.field import Field, field
@@ -70,6 +71,8 @@ class ModelMeta(msgspec.StructMeta):
         indexes: Iterable[Constraint] = (),
         comment: str | None = None,
         renamed_from: str | None = None,
+        cache: CacheParams | None = None,
+        external_writes: bool | None = None,
     ) -> Any:
         own, related_here = _declarations(name, namespace, _caller())
         inherited = inherited_fields(name, bases, namespace)
@@ -83,6 +86,8 @@ class ModelMeta(msgspec.StructMeta):
             indexes=(*inherited_constraints(bases), *checked_constraints(name, indexes)),
             comment=comment,
             renamed_from=renamed_from,
+            cache=inherited_option(bases, "cache", cache),
+            external_writes=inherited_option(bases, "external_writes", external_writes),
         )
         body = _without_annotations(namespace)
         if table is None:
@@ -219,6 +224,9 @@ class Model(msgspec.Struct, metaclass=ModelMeta):
             addition to those of the abstract classes.
         comment: Comment on the table.
         renamed_from: Earlier name of the table, for `auto_migrate`.
+        cache: How rows are cached; None is what the abstract classes say, else not at all.
+        external_writes: Whether others than stores write to a cached table (psql, another
+            service): triggers then tell of it. None is what the abstract classes say, else False.
 
     Class access gives columns (`Airport.name == "Frankfurt"` is a condition), instance access gives
     values. An instance is a `msgspec.Struct`: it compares by value, copies, pickles, and encodes

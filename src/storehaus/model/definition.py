@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
+from storehaus.model.cache_params import CacheParams
+from storehaus.model.caching import check_caching
 from storehaus.model.checks import field_checks
 from storehaus.model.columns import (
     make_column,
@@ -37,6 +39,8 @@ class TableOptions:
         indexes: Constraints over several columns.
         comment: Comment on the table.
         renamed_from: Earlier name of the table.
+        cache: How it is cached, None when it is not.
+        external_writes: Whether others than stores write to it, so that triggers must tell of it.
     """
 
     name: str | None
@@ -45,6 +49,8 @@ class TableOptions:
     indexes: tuple[Constraint, ...]
     comment: str | None
     renamed_from: str | None
+    cache: CacheParams | None
+    external_writes: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,8 @@ class Definition:
             by_name=MappingProxyType({column.name: column for column in self.columns}),
             comment=self.options.comment,
             renamed_from=self.options.renamed_from,
+            cache=self.options.cache,
+            external_writes=bool(self.options.external_writes),
         )
         check_self_references(info)
         _refuse_repeated_names(self.model, info)
@@ -139,6 +147,7 @@ def define(model: str, options: TableOptions, fields: list[DeclaredField]) -> De
         system.append("__is_active__")
     columns += [make_system_column(name, len(columns) + i) for i, name in enumerate(system)]
     _refuse_name_of_enum(model, table, columns)
+    check_caching(model, options.cache, options.external_writes, columns)
     repeated = _repeated([column.column for column in columns])
     if repeated:
         raise refuse(model, None, f"two fields have the column {repeated!r}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from storehaus.expr import Condition
+from storehaus.model.cache_params import CacheParams
 from storehaus.model.types import ColumnType
 
 __all__ = [
@@ -231,6 +232,8 @@ class TableInfo:
         by_name: Field name → column.
         comment: Comment on the table.
         renamed_from: Earlier name of the table.
+        cache: How it is cached, None when it is not.
+        external_writes: Whether others than stores write to it.
         derived: What later stages worked out from this model once, by their own keys.
     """
 
@@ -249,6 +252,8 @@ class TableInfo:
     by_name: Mapping[str, ColumnInfo]
     comment: str | None = None
     renamed_from: str | None = None
+    cache: CacheParams | None = None
+    external_writes: bool = False
     derived: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
 
     @property

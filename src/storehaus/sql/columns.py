@@ -44,11 +44,21 @@ def qualified(alias: str, column: ColumnInfo) -> str:
     return f"{alias}.{quote_identifier(column.column)}"
 
 
-def returning(info: TableInfo, alias: str | None = None) -> str:
-    """RETURNING with every column in the order of an instance."""
-    if alias is None:
-        return f"RETURNING {column_list(info.columns)}"
-    return "RETURNING " + ", ".join(qualified(alias, column) for column in info.columns)
+# xid8 has no cast to an integer of its own.
+_TRANSACTION = "pg_current_xact_id()::text::bigint"
+
+
+def returning(info: TableInfo, alias: str | None = None, *, bare: bool = False) -> str:
+    """RETURNING with every column in the order of an instance.
+
+    Behind them stands the id of the transaction where the model is cached, whose readers must know
+    when that is over; unless `bare`.
+    """
+    names = column_list(info.columns)
+    if alias is not None:
+        names = ", ".join(qualified(alias, column) for column in info.columns)
+    known = info.cache is None or bare
+    return f"RETURNING {names}" if known else f"RETURNING {names}, {_TRANSACTION}"
 
 
 def active(info: TableInfo, alias: str | None = None) -> str:

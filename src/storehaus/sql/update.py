@@ -168,7 +168,7 @@ def locking_shared(
         f' {LOCKED} AS MATERIALIZED (SELECT "i".* FROM {table_name(info)} AS "t", "i"'
         f" WHERE {same_key(keys)}{active(info, TABLE)} ORDER BY {lock_order(info.primary_key)}"
         f' FOR {strength} OF "t" SKIP LOCKED),'
-        f' "w" AS ({write} {returning(info, TABLE)}, {place})'
+        f' "w" AS ({write} {returning(info, TABLE, bare=True)}, {place})'
         f' SELECT {written}, {place} FROM {LOCKED} LEFT JOIN "w" ON "w"."#" = {place}'
     )
 

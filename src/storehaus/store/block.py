@@ -54,6 +54,8 @@ async def open_block(
                 with bind(database, unit) if database is not None else nullcontext():
                     yield block
                     await _check_end(block, deadline)
+                for prepare in unit.before_commit:
+                    await prepare(unit)
             except BaseException:
                 fate = await _judge(unit)
                 raise
@@ -64,8 +66,15 @@ async def open_block(
     except BaseException as error:  # noqa: BLE001 - it is raised when the effects are done
         # After the COMMIT only a cancellation can come out of giving the connection back.
         failure = error
-    effects = [] if unit is None else unit.ledger.take_all(fate)
+    effects = [] if unit is None else _end(unit, fate)
     await conclude(keeper, effects, fate, failure)
+
+
+def _end(unit: Unit, fate: Fate) -> list[Effect]:
+    """Let everybody know how a transaction ended; give the effects that are called for."""
+    for callback in unit.at_end:
+        callback(fate)
+    return unit.ledger.take_all(fate)
 
 
 @asynccontextmanager

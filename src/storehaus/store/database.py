@@ -7,6 +7,7 @@ from typing import Any
 
 from storehaus.driver import Connection, Driver, ResultSet, Row
 from storehaus.errors import StorehausError, TransactionMisuse
+from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
 from storehaus.store.binding import find
 from storehaus.store.block import conclude, open_block, open_inner_block
@@ -78,6 +79,10 @@ class Database:
             TransactionMisuse: When it belongs to another task.
         """
         return find(self)
+
+    def joined_by_plugins(self, table: TableInfo) -> bool:
+        """Say whether a plug-in adds to the transactions of writes to a table."""
+        return any(plugin.joins(table) for plugin in self.plugins)
 
     def batch_key(self) -> Hashable:
         """Give what tells apart calls that must not share a statement, as plug-ins see it."""

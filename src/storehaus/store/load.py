@@ -138,6 +138,7 @@ async def _load_chunk(
     outcome: Outcome[Any] = Outcome(change=chunk.change, models=None, count=count)
     for plugin in database.plugins:
         await plugin.after(outcome, connection)
+        plugin.observe(outcome, block.unit)
     return outcome
 
 

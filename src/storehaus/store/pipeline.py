@@ -23,7 +23,7 @@ from typing import Any, Protocol, TypeVar
 
 from storehaus.driver import Row
 from storehaus.model import Model
-from storehaus.store.batch import SingleStatement
+from storehaus.store.batch import Batch, SingleStatement
 from storehaus.store.change import Change, Hook, Outcome
 from storehaus.store.database import Database
 from storehaus.store.running import run_alone, run_plain, run_within
@@ -201,7 +201,7 @@ async def _recompiled(
 
 def _is_alone(database: Database, unit: Unit | None, batches: Sequence[SingleStatement]) -> bool:
     """Whether a write needs no transaction around it but the server's own, or the open one."""
-    if len(batches) != 1 or any(plugin.in_transaction for plugin in database.plugins):
+    if len(batches) != 1 or database.joined_by_plugins(batches[0].info):
         return False
     # In a transaction an error of one row fails it, as in PostgreSQL. Several rows are kept whole.
     return unit is None or batches[0].size == 1
@@ -217,6 +217,19 @@ async def _execute(
     connection = block.unit.connection
     results = [await run_within(connection, batch, savepoint) for batch in batches]
     outcome = await work.finish(results, fetch_on(connection))
-    for plugin in database.plugins:
-        await plugin.after(outcome, connection)
+    if database.plugins:
+        block.unit.transaction_id = block.unit.transaction_id or _transaction_id(batches, results)
+        for plugin in database.plugins:
+            await plugin.after(outcome, connection)
+            plugin.observe(outcome, block.unit)
     return outcome
+
+
+def _transaction_id(batches: Sequence[Batch], results: Sequence[Sequence[Row]]) -> int | None:
+    """Give the id that statements return behind the columns of a cached table."""
+    info = batches[0].info if batches else None
+    if info is None or info.cache is None:
+        return None
+    first = next((rows[0] for rows in results if rows), ())
+    place = len(info.columns)
+    return first[place] if len(first) > place else None

@@ -4,7 +4,9 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from storehaus.driver import Connection
+from storehaus.model import TableInfo
 from storehaus.store.change import Change, Outcome
+from storehaus.store.transaction import Unit
 
 __all__ = ["Plugin"]
 
@@ -15,13 +17,18 @@ class Plugin:
     Plug-ins are called in the order of registration and know nothing of each other.
 
     Attributes:
-        in_transaction: Whether `after` does something. Then also a single statement runs inside of
-            BEGIN and COMMIT, which costs two round trips.
+        in_transaction: Whether `after` or `observe` does something. Then also a single statement runs
+            inside of BEGIN and COMMIT, which costs two round trips.
         needs_rows: Whether it must see the rows of a `load`, which then uses INSERT, not COPY.
     """
 
     in_transaction: bool = False
     needs_rows: bool = False
+
+    def joins(self, table: TableInfo) -> bool:
+        """Say whether writes to a table need a transaction that this plug-in can add to."""
+        del table
+        return self.in_transaction
 
     def batch_key(self) -> Hashable:
         """Give what calls must have in common to share a statement, read from the context.
@@ -45,6 +52,14 @@ class Plugin:
         """
         for outcome in outcomes:
             await self.after(outcome, connection)
+
+    def observe(self, outcome: Outcome[Any], unit: Unit) -> None:
+        """Take note of a write in an open transaction, after `after`.
+
+        `unit.before_commit` takes what is to be done right before the COMMIT, once for all writes
+        of the transaction; `unit.at_end` what is to be done when it is over, however it ended. A
+        write that a savepoint undoes stays noted.
+        """
 
     async def after_commit(self, outcome: Outcome[Any]) -> None:
         """React to what is durable now; must not raise, since it is too late to refuse.

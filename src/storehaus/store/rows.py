@@ -19,16 +19,20 @@ M = TypeVar("M", bound=Model)
 class RowReader(Generic[M]):
     """Builds instances of one model from rows with its columns in order.
 
+    Behind those there may be more where the model is cached (`returning`); it is passed over.
+
     Args:
         info: The model.
     """
 
-    __slots__ = ("_build", "_decoders", "_name")
+    __slots__ = ("_build", "_decoders", "_is_longer", "_name", "_width")
 
     def __init__(self, info: TableInfo) -> None:
         self._name = info.model.__name__
         # Instances are laid out like rows, so that building one is a call by position.
         self._build = cast("Callable[..., M]", info.model)
+        self._width = len(info.columns)
+        self._is_longer = info.cache is not None
         found = ((column, decoder(column.type)) for column in info.columns)
         self._decoders = [(column, decode) for column, decode in found if decode is not None]
 
@@ -38,6 +42,8 @@ class RowReader(Generic[M]):
         Raises:
             DatabaseError: When a jsonb value does not fit the type of its field.
         """
+        if self._is_longer and rows and len(rows[0]) > self._width:
+            rows = [row[: self._width] for row in rows]
         if not self._decoders or not rows:
             return list(starmap(self._build, rows))
         return self.columns(list(zip(*rows, strict=True)))

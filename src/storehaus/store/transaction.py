@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -116,6 +117,9 @@ class Unit:
         connection: Where its statements run.
         keeper: Sees its end through.
         ledger: What is to happen after it.
+        before_commit: What is done right before the COMMIT, in order; an error rolls back.
+        at_end: What is done when it is over, told how it ended; it must not raise.
+        transaction_id: PostgreSQL's own, as far as a statement has given it.
         task: Whose verbs may join it.
         blocks: The open blocks, the innermost last.
         is_lost: Whether it cannot go on, since undoing a savepoint was not answered.
@@ -124,6 +128,8 @@ class Unit:
 
     __slots__ = (
         "_count",
+        "at_end",
+        "before_commit",
         "blocks",
         "connection",
         "is_ended",
@@ -131,12 +137,16 @@ class Unit:
         "keeper",
         "ledger",
         "task",
+        "transaction_id",
     )
 
     def __init__(self, connection: Connection, keeper: Keeper) -> None:
         self.connection = connection
         self.keeper = keeper
         self.ledger = Ledger()
+        self.before_commit: list[Callable[[Unit], Awaitable[None]]] = []
+        self.at_end: list[Callable[[Fate], None]] = []
+        self.transaction_id: int | None = None
         self.is_lost = False
         self.is_ended = False
         self.blocks: list[Transaction] = [Transaction(self, None)]

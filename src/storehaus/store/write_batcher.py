@@ -274,7 +274,7 @@ class WriteBatcher:
 
     async def _run(self, group: _Group, statement: Statement) -> None:
         batch = StatementBatch(info=self._table.info, statement=always(statement))
-        whole = any(plugin.in_transaction for plugin in self._database.plugins)
+        whole = self._database.joined_by_plugins(self._table.info)
         try:
             await (self._run_whole if whole else self._run_plain)(group, batch)
         except asyncio.CancelledError:
@@ -318,6 +318,8 @@ class WriteBatcher:
             outcomes = [outcome for outcome in results if isinstance(outcome, Outcome)]
             for plugin in self._database.plugins:
                 await plugin.after_all(outcomes, connection)
+                for outcome in outcomes:
+                    plugin.observe(outcome, block.unit)
             # Not after the block: a cancellation may come out of it that arrived during COMMIT.
             block.on_commit(partial(group.deliver, results))
 
