@@ -22,11 +22,14 @@ from storehaus.sql.statement import Statement
 
 __all__ = [
     "Recipe",
+    "Write",
     "compile_count",
     "compile_exists",
     "compile_find",
     "compile_selection",
     "prepare",
+    "write_count",
+    "write_exists",
     "write_whole",
 ]
 
@@ -89,7 +92,7 @@ def compile_count(info: TableInfo, query: Fluent[Any]) -> Statement:
     Raises:
         QueryError: As `compile_find`.
     """
-    recipe, values = prepare(info, query, _count)
+    recipe, values = prepare(info, query, write_count)
     return recipe.bind(values)
 
 
@@ -99,7 +102,7 @@ def compile_exists(info: TableInfo, query: Fluent[Any]) -> Statement:
     Raises:
         QueryError: As `compile_find`.
     """
-    recipe, values = prepare(info, query, _exists)
+    recipe, values = prepare(info, query, write_exists)
     return recipe.bind(values)
 
 
@@ -167,9 +170,11 @@ def write_whole(select: Select) -> tuple[str, tuple[Output, ...]]:
     return body.text, body.outputs
 
 
-def _count(select: Select) -> tuple[str, tuple[Output, ...]]:
+def write_count(select: Select) -> tuple[str, tuple[Output, ...]]:
+    """Write the SELECT of the number of rows that a query gives."""
     return select.count(), ()
 
 
-def _exists(select: Select) -> tuple[str, tuple[Output, ...]]:
+def write_exists(select: Select) -> tuple[str, tuple[Output, ...]]:
+    """Write the SELECT of whether a query gives a row."""
     return f"SELECT EXISTS ({select.exists()})", ()

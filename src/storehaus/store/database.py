@@ -11,6 +11,7 @@ from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
 from storehaus.store.binding import find
 from storehaus.store.block import conclude, open_block, open_inner_block
+from storehaus.store.caching import ReadCache
 from storehaus.store.change import Outcome
 from storehaus.store.cursor import CursorSealer
 from storehaus.store.dependents import Dependents
@@ -32,7 +33,7 @@ class Database:
         secret: Signs cursors of pages; None makes one up.
     """
 
-    __slots__ = ("_driver", "dependents", "keeper", "plugins", "sealer")
+    __slots__ = ("_driver", "cache", "dependents", "keeper", "plugins", "sealer")
 
     def __init__(
         self,
@@ -43,6 +44,8 @@ class Database:
     ) -> None:
         self._driver = driver
         self.sealer = CursorSealer(secret)
+        self.cache: ReadCache | None = None
+        """Stands in front of reads outside of transactions; None when nothing does."""
         self.keeper = Keeper()
         self.dependents = Dependents()
         self.plugins = tuple(plugins)
@@ -95,11 +98,6 @@ class Database:
             async with self.connection() as connection:
                 return await connection.fetch(statement.text, statement.params)
         return await self.fetch_rows(statement.text, statement.params)
-
-    async def fetch_value(self, statement: Statement) -> Any:
-        """Run one statement that gives one row of one column."""
-        rows = await self.fetch(statement)
-        return rows[0][0]
 
     async def fetch_rows(self, text: str, params: Sequence[object] = ()) -> Sequence[Row]:
         """Run one statement that leaves the connection as it is, given by its parts."""

@@ -17,8 +17,8 @@ class Plugin:
     Plug-ins are called in the order of registration and know nothing of each other.
 
     Attributes:
-        in_transaction: Whether `after` or `observe` does something. Then also a single statement runs
-            inside of BEGIN and COMMIT, which costs two round trips.
+        in_transaction: Whether `after` or `observe` does something. Then also a single statement
+            runs inside of BEGIN and COMMIT, which costs two round trips.
         needs_rows: Whether it must see the rows of a `load`, which then uses INSERT, not COPY.
     """
 

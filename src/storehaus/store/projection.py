@@ -7,10 +7,8 @@ from typing import Any
 from storehaus.driver import Row as DriverRow
 from storehaus.errors import QueryError
 from storehaus.expr.row import row_class
-from storehaus.model import TableInfo
 from storehaus.model.wire import decoder
-from storehaus.sql import Selection, Statement
-from storehaus.sql.recipes import prepare, write_whole
+from storehaus.sql.recipes import Recipe
 from storehaus.sql.records import Output
 from storehaus.store.rows import RowReader, decoded
 
@@ -19,23 +17,12 @@ __all__ = ["ProjectionReader", "projection"]
 _Build = Callable[[Sequence[Sequence[Any]]], Sequence[Any]]
 
 
-def projection(
-    info: TableInfo | None, query: Selection[Any]
-) -> tuple["ProjectionReader", Statement]:
-    """Compile a projection, give it with what reads its rows.
-
-    Args:
-        info: The model of the store that is asked; None where it is asked of no store.
-        query: The projection.
-
-    Raises:
-        QueryError: When it means nothing.
-    """
-    recipe, values = prepare(info, query, write_whole)
+def projection(recipe: Recipe) -> "ProjectionReader":
+    """Give what reads the rows of a projection, made once."""
     reader: ProjectionReader | None = recipe.derived.get(ProjectionReader)
     if reader is None:
         reader = recipe.derived[ProjectionReader] = ProjectionReader(recipe.outputs)
-    return reader, recipe.bind(values)
+    return reader
 
 
 class ProjectionReader:

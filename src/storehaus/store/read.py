@@ -3,21 +3,22 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, TypeVar, overload
 
+from storehaus.driver import Row
 from storehaus.errors import NotFound, QueryError
 from storehaus.expr import Condition
 from storehaus.model import Model, Relation, TableInfo
 from storehaus.query import Query
+from storehaus.query.query import Fluent
 from storehaus.sql import (
     Selection,
-    Statement,
     as_query,
-    compile_count,
-    compile_exists,
     compile_find,
 )
+from storehaus.sql.recipes import Write, prepare, write_count, write_exists, write_whole
+from storehaus.store.caching import Question
 from storehaus.store.database import Database
 from storehaus.store.page import Page, read_page
-from storehaus.store.projection import ProjectionReader, projection
+from storehaus.store.projection import projection
 from storehaus.store.read_batcher import ReadBatcher
 from storehaus.store.related import load_related
 from storehaus.store.sending import Fetch
@@ -56,7 +57,12 @@ class Reads(Generic[M]):
     async def get_by_id(self, record_id: Any) -> M | None:
         """Give the row with an id, None when there is none."""
         table = self._table
-        row = await self._batcher.row(table.key.params(record_id))
+        key = table.key.params(record_id)
+        cache = self._database.cache
+        if cache is None:
+            row = await self._batcher.row(key)
+        else:
+            row = await cache.row(table, key, self._batcher.row)
         return None if row is None else table.reader.model(row)
 
     async def get(self, record_id: Any) -> M:
@@ -78,7 +84,12 @@ class Reads(Generic[M]):
             return []
         table = self._table
         keys = [table.key.params(record_id, i) for i, record_id in enumerate(given)]
-        rows = await self._batcher.rows(list(dict.fromkeys(keys)))
+        asked = list(dict.fromkeys(keys))
+        cache = self._database.cache
+        if cache is None:
+            rows = await self._batcher.rows(asked)
+        else:
+            rows = await cache.rows(table, asked, self._batcher.rows)
         wanted = [rows.get(table.key.wire_id(key)) for key in keys]
         # An id that stands twice gives two instances: whoever changes one must not change both.
         models = iter(table.reader.models([row for row in wanted if row is not None]))
@@ -112,11 +123,12 @@ class Reads(Generic[M]):
         Raises:
             QueryError: When the labels are not the fields of `into`.
         """
-        reader, statement = self._projection(query)
+        question = self._question(_checked_selection(query), write_whole)
+        reader = projection(question.recipe)
         if into is None:
-            return reader.rows(await self._database.fetch(statement))
+            return reader.rows(await self._answer(question))
         reader.into((), into)  # refuses the class before anything is sent
-        return reader.into(await self._database.fetch(statement), into)
+        return reader.into(await self._answer(question), into)
 
     @overload
     def stream(self, query: Selection[R], /, *, batch: int = 500) -> RowStream[R]: ...
@@ -138,8 +150,9 @@ class Reads(Generic[M]):
         rows = checked_batch(batch)
         if query and isinstance(query[0], Selection):
             chosen: Selection[Any] = query[0]  # pyright: ignore[reportUnknownVariableType]  # any row
-            reader, statement = self._projection(chosen)
-            return RowStream(self._database, statement, reader.rows, rows)
+            question = self._question(chosen, write_whole)
+            reader = projection(question.recipe)
+            return RowStream(self._database, question.statement, reader.rows, rows)
         asked = self._query(query)
         statement = compile_find(self._table.info, asked)
         relations = asked.clauses.relations
@@ -210,27 +223,39 @@ class Reads(Generic[M]):
 
     async def count_where(self, *query: QueryLike[M]) -> int:
         """Count the rows that a query finds."""
-        statement = compile_count(self._table.info, self._query(query))
-        count: int = await self._database.fetch_value(statement)
+        rows = await self._answer(self._question(self._query(query), write_count))
+        count: int = rows[0][0]
         return count
 
     async def exists(self, *query: QueryLike[M]) -> bool:
         """Say whether a query finds a row."""
-        statement = compile_exists(self._table.info, self._query(query))
-        found: bool = await self._database.fetch_value(statement)
+        rows = await self._answer(self._question(self._query(query), write_exists))
+        found: bool = rows[0][0]
         return found
 
     def _query(self, parts: Sequence[QueryLike[M]]) -> Query[M]:
         return as_query(self._table.info, *parts)
 
     async def _find(self, query: Query[M]) -> list[M]:
-        rows = await self._database.fetch(compile_find(self._table.info, query))
+        rows = await self._answer(self._question(query, write_whole))
         models = self._table.reader.models(rows)
         if query.clauses.relations:
             await self.load_related(models, *query.clauses.relations)
         return models
 
-    def _projection(self, query: Selection[Any]) -> tuple[ProjectionReader, Statement]:
-        if not isinstance(query, Selection):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
-            raise QueryError("a projection is needed: QueryBuilder(...).select(...)")
-        return projection(self._table.info, query)
+    def _question(self, query: Fluent[Any], write: Write) -> Question:
+        recipe, values = prepare(self._table.info, query, write)
+        statement = recipe.bind(values)
+        return Question(self._table.info, query.clauses, recipe, values, statement)
+
+    async def _answer(self, question: Question) -> Sequence[Row]:
+        cache = self._database.cache
+        if cache is None:
+            return await self._database.fetch(question.statement)
+        return await cache.answer(question, self._database.fetch)
+
+
+def _checked_selection(query: Selection[Any]) -> Selection[Any]:
+    if not isinstance(query, Selection):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+        raise QueryError("a projection is needed: QueryBuilder(...).select(...)")
+    return query

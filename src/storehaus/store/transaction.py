@@ -119,6 +119,7 @@ class Unit:
         ledger: What is to happen after it.
         before_commit: What is done right before the COMMIT, in order; an error rolls back.
         at_end: What is done when it is over, told how it ended; it must not raise.
+        notes: What plug-ins keep of it, each under a key of its own.
         transaction_id: PostgreSQL's own, as far as a statement has given it.
         task: Whose verbs may join it.
         blocks: The open blocks, the innermost last.
@@ -136,6 +137,7 @@ class Unit:
         "is_lost",
         "keeper",
         "ledger",
+        "notes",
         "task",
         "transaction_id",
     )
@@ -146,6 +148,7 @@ class Unit:
         self.ledger = Ledger()
         self.before_commit: list[Callable[[Unit], Awaitable[None]]] = []
         self.at_end: list[Callable[[Fate], None]] = []
+        self.notes: dict[object, Any] = {}
         self.transaction_id: int | None = None
         self.is_lost = False
         self.is_ended = False
