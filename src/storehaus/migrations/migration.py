@@ -1,7 +1,7 @@
 """`migrate`: a migration from the connection to the report, all or nothing."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,13 +16,18 @@ from storehaus.migrations.session import LOCK_NOT_AVAILABLE, Session, connect, t
 from storehaus.migrations.steps import bring_up, place_models
 from storehaus.model import Model
 
-__all__ = ["migrate"]
+__all__ = ["Finish", "migrate"]
 
 # "storehau" in ASCII: one migration at a time in a database, whatever its tables.
 _LOCK_KEY: Final = 0x73746F7265686175
 
 # A label added to an enum cannot be used before the transaction that adds it is committed.
 _UNSAFE_NEW_LABEL: Final = "55P04"
+
+
+Finish = Callable[[Callable[..., Sequence[Any]], MigrationReport], None]
+"""Work of others at the end of a migration, in its transaction; it is given what runs a statement
+with parameters `$1 … $n`, and what was done so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,7 @@ class _Task:
     lock_timeout_seconds: float
     wait_seconds: float
     timeout_seconds: float
+    finish: Finish | None
 
 
 async def migrate(
@@ -42,6 +48,7 @@ async def migrate(
     lock_timeout_seconds: float = 10.0,
     wait_seconds: float = 60.0,
     timeout_seconds: float = 3600.0,
+    finish: Finish | None = None,
 ) -> MigrationReport:
     """Create the tables of models, or bring existing ones to them.
 
@@ -56,6 +63,7 @@ async def migrate(
             behind it.
         wait_seconds: Longest wait for another process that is migrating.
         timeout_seconds: Longest duration of the whole.
+        finish: What is done last, in the same transaction; None is nothing.
 
     Raises:
         MigrationError: When it would lose data, when rows that are there break a new rule, or when
@@ -69,6 +77,7 @@ async def migrate(
         lock_timeout_seconds=lock_timeout_seconds,
         wait_seconds=wait_seconds,
         timeout_seconds=timeout_seconds,
+        finish=finish,
     )
     deadline = asyncio.timeout(timeout_seconds)
     try:
@@ -104,7 +113,10 @@ async def _in_transaction(
         if labels_only:
             ensure_enums(session, targets)
             return MigrationReport()
-        return bring_up(session, targets, recreate=task.recreate)
+        report = bring_up(session, targets, recreate=task.recreate)
+        if task.finish is not None:
+            task.finish(session.perform, report)
+        return report
 
     try:
         transaction = await link.begin()

@@ -128,6 +128,18 @@ class Session:
             raise translate(problem) from None
         return [tuple(row) for row in rows]
 
+    def perform(self, statement: str, *params: object) -> list[tuple[Any, ...]]:
+        """Run a statement that need not be reported, give its rows if it has any.
+
+        Raises:
+            DatabaseError: When the database refuses.
+        """
+        try:
+            result = self.connection.exec_driver_sql(statement, params or None)
+            return [tuple(row) for row in result] if result.returns_rows else []
+        except DBAPIError as problem:
+            raise translate(problem) from None
+
     def try_fetch(self, query: str) -> list[tuple[Any, ...]] | None:
         """Read something that may be impossible; None when it is."""
         try:
