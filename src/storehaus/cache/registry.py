@@ -5,7 +5,7 @@ so that all processes agree on it. `cache_outbox` holds the names of entries and
 transaction made stale and could not announce; it is written by that transaction itself.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -213,6 +213,11 @@ def declaration(params: CacheParams, *, external_writes: bool) -> str:
     ).decode()
 
 
+_FORGET = """
+DELETE FROM storehaus.cached_tables WHERE table_oid NOT IN (SELECT oid FROM pg_class)
+RETURNING table_oid::bigint
+"""
+
 _DECLARE = """
 INSERT INTO storehaus.cached_tables (table_oid, declaration, since)
 VALUES ($1, $2, CASE WHEN $3::boolean THEN to_timestamp(0) ELSE clock_timestamp() END)
@@ -223,30 +228,31 @@ Run = Callable[..., Sequence[Any]]
 """Runs a statement with parameters in the transaction of a migration, gives its rows."""
 
 
-def register(run: Run, infos: Iterable[TableInfo], changed: Callable[[TableInfo], str]) -> None:
+def register(run: Run, tables: Sequence[tuple[TableInfo, str]]) -> None:
     """Keep in the database what models declare, as part of the migration that makes their tables.
 
     Args:
         run: Runs a statement.
-        infos: The models of the migration.
-        changed: Says whether a table is "created", "changed" or "unchanged".
+        tables: The models of the migration, and what became of their tables: "created", "changed"
+            or "unchanged".
     """
-    given = list(infos)
     is_there: bool = run(IS_THERE)[0][0]
     if not is_there:
-        if not any(info.cache for info in given):
+        if not any(info.cache for info, _ in tables):
             return
         for statement in _SCHEMA:
             run(statement)
-    for info in given:
-        _register(run, info, changed(info))
+    # What another process still believes about a table that was dropped is stale too.
+    for (oid,) in run(_FORGET):
+        _write_off(run, oid)
+    for info, change in tables:
+        _register(run, info, change)
 
 
 def _register(run: Run, info: TableInfo, change: str) -> None:
     oid: int | None = run("SELECT to_regclass($1)::oid::bigint", table_name(info))[0][0]
     if oid is None:
         return
-    run("DELETE FROM storehaus.cached_tables WHERE table_oid NOT IN (SELECT oid FROM pg_class)")
     before = run("SELECT declaration FROM storehaus.cached_tables WHERE table_oid = $1", oid)
     if info.cache is None:
         if before:
@@ -259,8 +265,12 @@ def _register(run: Run, info: TableInfo, change: str) -> None:
         run(_DECLARE, oid, declared, change == "created")
         (_make_triggers if info.external_writes else _drop_triggers)(run, info)
     if change == "changed" or before:
-        tags = [generation_tag(oid).decode(), queries_tag(oid).decode()]
-        run(WRITE, [], tags)
+        _write_off(run, oid)
+
+
+def _write_off(run: Run, oid: int) -> None:
+    """Make everything about a table stale."""
+    run(WRITE, [], [generation_tag(oid).decode(), queries_tag(oid).decode()])
 
 
 _FUNCTION = """

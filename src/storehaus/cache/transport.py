@@ -102,7 +102,7 @@ class CacheTransport(Protocol):
     timing: Timing
 
     @property
-    def is_open(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether it is worth asking: the circuit breaker lets requests through."""
         ...
 

@@ -32,6 +32,7 @@ class CacheConfig(Section):
         ttl_seconds: How long an entry lives where its model does not say.
         local_max_items: Entries of the tier in the process, the least recently used go first; 0
             switches that tier off.
+        local_max_bytes: What they may take at most, in bytes.
     """
 
     section: ClassVar[str] = "cache"
@@ -44,6 +45,7 @@ class CacheConfig(Section):
     prefix: Text = Field(default="storehaus", max_length=100)
     ttl_seconds: Seconds = Field(default=3600.0)
     local_max_items: int = Field(default=10_000, ge=0, le=1_000_000_000)
+    local_max_bytes: int = Field(default=67_108_864, ge=0, le=1_000_000_000_000)
 
     @field_validator("redis_url")
     @classmethod

@@ -1,7 +1,7 @@
 """The connection as it is lent: usable until it is given back, and not after."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from storehaus.driver.asyncpg_errors import translate_commit_error
@@ -151,6 +151,7 @@ class AsyncpgConnection:
         readonly: bool = False,
         deferrable: bool = False,
         timeout_seconds: float | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """Open a transaction; None is the server's default."""
         if self.in_transaction:
@@ -165,6 +166,8 @@ class AsyncpgConnection:
         commands = [" ".join(words)]
         if timeout_seconds is not None:
             commands += self._server_limits(timeout_seconds)
+        for name, value in (settings or {}).items():
+            commands.append(f"SET LOCAL {name} = '{value}'")
         await self._command("; ".join(commands))
 
     def _server_limits(self, seconds: float) -> list[str]:

@@ -9,7 +9,7 @@ both directions and inside arrays, and enums as their label (`str`). The extreme
 and `infinity`, which come back as these extremes (a `datetime` without a time zone).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
@@ -153,6 +153,7 @@ class Connection(Protocol):
         readonly: bool = False,
         deferrable: bool = False,
         timeout_seconds: float | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """Open a transaction, in one round trip.
 
@@ -164,6 +165,8 @@ class Connection(Protocol):
             timeout_seconds: The server ends a statement that runs longer, and a transaction that
                 waits for its client longer, so that a frozen client holds no locks for ever. None
                 leaves the server's settings as they are.
+            settings: Parameters of the server for as long as it lasts: names and values that stand
+                in the program, never a caller's. None sets none.
         """
         ...
 

@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 
 from storehaus.config import AppConfig, DatabaseConfig
-from storehaus.driver import Connection, Driver
-from storehaus.driver.asyncpg_driver import AsyncpgDriver
+from storehaus.driver import Connection
 from storehaus.driver.protocol import IsolationLevel
 from storehaus.errors import QueryError, StorehausError, TransactionMisuse
 from storehaus.expr.row import AnyRow
 from storehaus.haus.atomic import Replay
+from storehaus.haus.caching import check_cache, make_cache, registration
+from storehaus.haus.drivers import DriverFactory, asyncpg_driver
 from storehaus.haus.explain import explain
 from storehaus.haus.health import ComponentHealth, Health, check_database
 from storehaus.haus.lock import Lock
@@ -27,6 +28,7 @@ from storehaus.sql import Selection, SqlTemplate
 from storehaus.store import Database, GenericStore, Options, Plugin, Transaction
 
 if TYPE_CHECKING:
+    from storehaus.cache import CacheManager
     from storehaus.driver.embedded import EmbeddedPostgres
     from storehaus.haus.sqlalchemy_core import Executable
     from storehaus.migrations import MigrationReport
@@ -37,8 +39,6 @@ M = TypeVar("M", bound=Model)
 S = TypeVar("S", bound=GenericStore[Any])
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-DriverFactory = Callable[[DatabaseConfig], Driver]
 
 
 class StoreHaus:
@@ -65,9 +65,10 @@ class StoreHaus:
     ) -> None:
         self._config = config
         self._address = config.database
-        self._make_driver = driver_factory or _asyncpg_driver
+        self._make_driver = driver_factory or asyncpg_driver
         self._database = Database(plugins=plugins, secret=config.database.signing_secret())
         self._registry = Registry()
+        self._cache = make_cache(self._database, config.cache)
         self._server: EmbeddedPostgres | None = None
         self._is_opening = False
 
@@ -101,6 +102,17 @@ class StoreHaus:
         return cls(AppConfig(database=DatabaseConfig(embedded=directory)))
 
     @property
+    def cache(self) -> "CacheManager":
+        """The cache.
+
+        Raises:
+            StorehausError: When the package `storehaus.cache` was left out.
+        """
+        if self._cache is None:
+            raise StorehausError("this installation has no storehaus.cache")
+        return self._cache
+
+    @property
     def config(self) -> AppConfig:
         """The settings; an embedded server's address is not among them."""
         return self._config
@@ -130,6 +142,13 @@ class StoreHaus:
         finally:
             self._is_opening = False
         self._database.connect(driver)
+        if self._cache is None:
+            return
+        try:
+            await self._cache.open()
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self, *, grace_seconds: float = 10.0) -> None:
         """Refuse new work, wait for running work, disconnect, stop the embedded server.
@@ -138,6 +157,8 @@ class StoreHaus:
             grace_seconds: How long running work may take; what takes longer is cut off.
         """
         await self._database.keeper.close(grace_seconds=grace_seconds)
+        if self._cache is not None:
+            await self._cache.close()
         driver = self._database.disconnect()
         try:
             if driver is not None:
@@ -172,9 +193,13 @@ class StoreHaus:
         Raises:
             StoreAlreadyRegistered: When the table has a store of another class, or one with the
                 other `batching`, already.
+            ConfigurationError: When other processes declare another `cache=` for the table.
             TypeError: When it is something else.
         """
-        return self._registry.obtain(self._database, of, batching=batching)
+        store = self._registry.obtain(self._database, of, batching=batching)
+        if self._cache is not None:
+            self._cache.know(store.table_info)
+        return store
 
     def register_store(self, name: str, store: GenericStore[Any]) -> None:
         """Register a store under a name of its own.
@@ -227,9 +252,14 @@ class StoreHaus:
             raise TransactionMisuse("a migration is a transaction of its own: run it outside")
         self._database.driver  # noqa: B018 - refuses a closed haus, whose address may be unknown
         arguments = self._address.connect_arguments()
-        report = await migrate(arguments, models, recreate=recreate)
+        finish = None if self._cache is None else registration(models)
+        report = await migrate(arguments, models, recreate=recreate, finish=finish)
         for model in models:
             self._database.dependents.add_model(model.__table_info__)
+            if self._cache is not None:
+                self._cache.know(model.__table_info__)
+        if self._cache is not None:
+            await self._cache.refresh()
         return report
 
     def transaction(
@@ -436,7 +466,8 @@ class StoreHaus:
         """Check every component on its own; a broken one is a result, not an error."""
         if not self._database.is_open:
             return Health(database=ComponentHealth(ok=False, detail="the haus is not open"))
-        return Health(database=await check_database(self._database.driver))
+        database = await check_database(self._database.driver)
+        return Health(database=database, cache=await check_cache(self._cache))
 
     async def _start_server(self) -> DatabaseConfig:
         config = self._config.database
@@ -453,25 +484,3 @@ class StoreHaus:
         if server is not None:
             # Once begun, a stop is finished, so that a cancelled caller leaves no server behind.
             await asyncio.shield(server.stop())
-
-
-# The server enforces `statement_timeout_seconds` and says so. The client gives up later, and only
-# when no answer comes: after that nobody knows whether a write happened. Behind PgBouncer, which
-# does not pass the limit on, it is the client's alone.
-_ANSWER_SECONDS = 1.0
-
-
-def _asyncpg_driver(config: DatabaseConfig) -> Driver:
-    limit = config.statement_timeout_seconds
-    if limit is not None and config.prepared_statements:
-        limit += _ANSWER_SECONDS
-    return AsyncpgDriver(
-        config.connect_arguments(),
-        min_connections=config.min_connections,
-        max_connections=config.max_connections,
-        connection_timeout_seconds=config.connection_timeout_seconds,
-        idle_timeout_seconds=config.idle_timeout_seconds,
-        max_lifetime_seconds=config.max_lifetime_seconds,
-        statement_timeout_seconds=limit,
-        prepared_statements=config.prepared_statements,
-    )

@@ -181,6 +181,7 @@ async def _begin(connection: Connection, options: Options) -> None:
         readonly=options.readonly,
         deferrable=options.deferrable,
         timeout_seconds=None if seconds is None else seconds + _SERVER_MARGIN_SECONDS,
+        settings=options.settings,
     )
 
 

@@ -1,7 +1,8 @@
 """Where the statements of a store run."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,18 @@ class Database:
         secret: Signs cursors of pages; None makes one up.
     """
 
-    __slots__ = ("_driver", "cache", "dependents", "keeper", "plugins", "sealer")
+    __slots__ = (
+        "_driver",
+        "cache",
+        "dependents",
+        "first",
+        "keeper",
+        "keyed",
+        "last",
+        "plugins",
+        "sealer",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -48,7 +60,9 @@ class Database:
         """Stands in front of reads outside of transactions; None when nothing does."""
         self.keeper = Keeper()
         self.dependents = Dependents()
-        self.plugins = tuple(plugins)
+        self.settings: Mapping[str, str] = {}
+        """What every transaction sets for itself, by name of the parameter."""
+        self.use(plugins)
 
     @property
     def is_open(self) -> bool:
@@ -83,14 +97,25 @@ class Database:
         """
         return find(self)
 
+    def use(self, plugins: Sequence[Plugin]) -> None:
+        """Let these plug-ins see all writes from now on, in this order."""
+        self.plugins = tuple(plugins)
+        # What a plug-in does not override is not called, so that it costs nothing.
+        self.first = _overriding(plugins, "before")
+        """Those that see a change before it happens."""
+        self.last = _overriding(plugins, "after_commit")
+        """Those that hear of a write when it is durable."""
+        self.keyed = _overriding(plugins, "batch_key")
+        """Those that tell calls apart."""
+
     def joined_by_plugins(self, table: TableInfo) -> bool:
         """Say whether a plug-in adds to the transactions of writes to a table."""
         return any(plugin.joins(table) for plugin in self.plugins)
 
     def batch_key(self) -> Hashable:
         """Give what tells apart calls that must not share a statement, as plug-ins see it."""
-        plugins = self.plugins
-        return tuple(plugin.batch_key() for plugin in plugins) if plugins else ()
+        keyed = self.keyed
+        return tuple(plugin.batch_key() for plugin in keyed) if keyed else ()
 
     async def fetch(self, statement: Statement) -> Sequence[Row]:
         """Run one statement: in the open transaction, or as one of its own."""
@@ -163,6 +188,8 @@ class Database:
                 "readonly and deferrable are said where the outermost one begins"
             )
         if unit is None:
+            if self.settings:
+                options = replace(options, settings=self.settings)
             block = open_block(self.driver, self.keeper, options, self)
         else:
             block = open_inner_block(unit, options.timeout_seconds)
@@ -176,7 +203,8 @@ class Database:
         """
         unit = find(self)
         if unit is None:
-            return open_block(self.driver, self.keeper, _PLAIN)
+            options = replace(_PLAIN, settings=self.settings) if self.settings else _PLAIN
+            return open_block(self.driver, self.keeper, options)
         return open_inner_block(unit)
 
     async def tell(self, outcome: Outcome[Any]) -> None:
@@ -185,11 +213,16 @@ class Database:
         Raises:
             ExceptionGroup: When some of them failed.
         """
-        if self.plugins:
-            effects = [partial(plugin.after_commit, outcome) for plugin in self.plugins]
+        if self.last:
+            effects = [partial(plugin.after_commit, outcome) for plugin in self.last]
             await conclude(self.keeper, effects, Fate.COMMITTED)
 
     def announce(self, outcome: Outcome[Any], block: Transaction) -> None:
         """Let plug-ins hear of a write when the block that it is part of is durable."""
-        for plugin in self.plugins:
+        for plugin in self.last:
             block.on_commit(partial(plugin.after_commit, outcome))
+
+
+def _overriding(plugins: Sequence[Plugin], method: str) -> tuple[Plugin, ...]:
+    default = getattr(Plugin, method)
+    return tuple(each for each in plugins if getattr(type(each), method) is not default)

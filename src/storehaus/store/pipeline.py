@@ -101,7 +101,7 @@ async def write(
     """
     unit = database.joined()
     batches = work.compile()
-    if hooks or database.plugins:
+    if hooks or database.first:
         batches = await _recompiled(database, work, hooks)
     if batcher is None or unit is not None or follow_ups is not None or len(batches) != 1:
         return await _run(database, unit, work, batches, follow_ups)
@@ -120,7 +120,7 @@ async def write(
             return await _run(database, None, work, batches, over=turn.end)
     finally:
         turn.end()
-    if database.plugins:
+    if database.last:
         await database.tell(outcome)
     return outcome
 
@@ -165,7 +165,7 @@ async def within(
 ) -> Outcome[M]:
     """Run one write as part of a block; `after_commit` is left to whoever opened that."""
     batches = work.compile()
-    if hooks or database.plugins:
+    if hooks or database.first:
         batches = await _recompiled(database, work, hooks)
     return await _execute(database, block, work, batches)
 
@@ -187,7 +187,7 @@ async def before(database: Database, change: Change[Any], hooks: Sequence[Hook])
     """Show a change to the hooks, then to the plug-ins."""
     for hook in hooks:
         await hook(change)
-    for plugin in database.plugins:
+    for plugin in database.first:
         await plugin.before(change)
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from storehaus.driver import Connection
@@ -23,6 +23,7 @@ class Options:
         readonly: Whether writes are refused.
         deferrable: Whether to wait for a snapshot that cannot collide.
         timeout_seconds: Deadline of the whole block; None is no limit.
+        settings: Parameters of the server for as long as it lasts, by name.
 
     Raises:
         TransactionMisuse: When they cannot mean anything.
@@ -32,6 +33,7 @@ class Options:
     readonly: bool = False
     deferrable: bool = False
     timeout_seconds: float | None = None
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         levels = get_args(IsolationLevel)

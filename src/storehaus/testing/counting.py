@@ -1,7 +1,7 @@
 """Counting what goes through a real driver, for tests that guard the number of round trips."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
@@ -148,6 +148,7 @@ class _CountingConnection:
         readonly: bool = False,
         deferrable: bool = False,
         timeout_seconds: float | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._count("begin")
         await self._connection.begin(
@@ -155,6 +156,7 @@ class _CountingConnection:
             readonly=readonly,
             deferrable=deferrable,
             timeout_seconds=timeout_seconds,
+            settings=settings,
         )
 
     async def commit(self) -> None:

@@ -1,7 +1,7 @@
 """A driver without a server: it writes down what it is asked and says what it was told to."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -250,6 +250,7 @@ class _FakeConnection:
         readonly: bool = False,
         deferrable: bool = False,
         timeout_seconds: float | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         if self._in_transaction:
             raise TransactionMisuse("a transaction is open already; a savepoint can be set in it")
@@ -258,6 +259,7 @@ class _FakeConnection:
             "read only" * readonly,
             "deferrable" * deferrable,
             "" if timeout_seconds is None else f"timeout {timeout_seconds:g}",
+            *(f"{name}={value}" for name, value in (settings or {}).items()),
         )
         self._driver.record(self._call("begin", " ".join(filter(None, options))))
         self._in_transaction = True

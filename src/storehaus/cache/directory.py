@@ -1,0 +1,187 @@
+"""What one process knows of the cached tables of its database: a snapshot, made by each poll."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from storehaus.cache.codec import VERSION
+from storehaus.cache.names import fingerprint, generation_tag
+from storehaus.cache.registry import Edge, Registered, State, declaration
+from storehaus.cache.transport import Timing
+from storehaus.errors import ConfigurationError
+from storehaus.model import CacheParams, TableInfo
+
+__all__ = ["Cached", "Directory", "Place", "make_directory", "place_of"]
+
+Place: TypeAlias = tuple[str | None, str]
+"""Schema and name of a table, as its model gives them."""
+
+
+class Cached(Struct, frozen=True, kw_only=True):
+    """A table whose rows may be kept.
+
+    Attributes:
+        oid: PostgreSQL's own name of it.
+        info: The model.
+        params: How it is cached.
+        fingerprint: Changes with its columns.
+        generation: The tag that all its rows carry.
+        ready_at: Hits are served from then on, by the clock of the event loop.
+        ttl_ms: How long an entry lives.
+    """
+
+    oid: int
+    info: TableInfo
+    params: CacheParams
+    fingerprint: bytes
+    generation: bytes
+    ready_at: float
+    ttl_ms: int
+
+
+class Directory(Struct, frozen=True, kw_only=True):
+    """What is known.
+
+    Attributes:
+        role: Who asks the database.
+        oids: Of the tables of all models known, None where there is no such table.
+        registered: All cached tables, by oid.
+        serving: Tables whose rows may be kept, by place.
+        on_delete: For a table, the cached ones that the database writes to when its rows go.
+        on_update: The same for its keys changing.
+        mismatches: What is wrong between models and declarations, one sentence each.
+    """
+
+    role: str
+    oids: Mapping[Place, int | None]
+    registered: Mapping[int, Registered]
+    serving: Mapping[Place, Cached]
+    on_delete: Mapping[int, frozenset[int]]
+    on_update: Mapping[int, frozenset[int]]
+    mismatches: Sequence[str]
+
+    def knows(self, info: TableInfo) -> bool:
+        """Say whether it was found out where a model's table is."""
+        return (info.schema, info.name) in self.oids
+
+    def reached(self, info: TableInfo) -> frozenset[int]:
+        """Give the cached tables that a statement may write to which names this table."""
+        oid = self.oids.get(place_of(info))
+        if oid is None:
+            return frozenset()
+        return frozenset({oid} & self.registered.keys()) | self.on_delete.get(oid, frozenset())
+
+    def concerns(self, info: TableInfo) -> bool:
+        """Say whether a write to a table may make something stale."""
+        place = place_of(info)
+        if place not in self.oids:
+            return info.cache is not None or bool(self.registered)
+        oid = self.oids[place]
+        return oid in self.registered or oid in self.on_delete or oid in self.on_update
+
+    def check(self) -> None:
+        """Refuse models that declare something else than the database holds.
+
+        Raises:
+            ConfigurationError: When one does.
+        """
+        if self.mismatches:
+            raise ConfigurationError(self.mismatches[0], rule="one declaration for all processes")
+
+
+def place_of(info: TableInfo) -> Place:
+    """Give what a table is known by."""
+    return info.schema, info.name
+
+
+def make_directory(
+    state: State,
+    infos: Sequence[TableInfo],
+    *,
+    now: float,
+    timing: Timing,
+    ttl_seconds: float,
+) -> Directory:
+    """Make a directory of what a poll read.
+
+    Args:
+        state: What was read; its `oids` are those of `infos`.
+        infos: The models known.
+        now: Time of the event loop.
+        timing: The constants.
+        ttl_seconds: How long entries live where a model does not say.
+    """
+    registered = {each.oid: each for each in state.tables}
+    serving: dict[Place, Cached] = {}
+    mismatches: list[str] = []
+    for info, oid in zip(infos, state.oids, strict=True):
+        known = None if oid is None else registered.get(oid)
+        problem = None if known is None else _mismatch(info, known)
+        if problem:
+            mismatches.append(problem)
+        elif known is not None and info.cache is not None and not known.secured:
+            ttl = info.cache.ttl_seconds or ttl_seconds
+            serving[place_of(info)] = Cached(
+                oid=known.oid,
+                info=info,
+                params=info.cache,
+                fingerprint=fingerprint([info], VERSION),
+                generation=generation_tag(known.oid),
+                ready_at=now + max(0.0, 2 * timing.trust - known.age_seconds),
+                ttl_ms=max(1, round(ttl * 1000)),
+            )
+    on_delete, on_update = _closures(state.edges, registered)
+    return Directory(
+        role=state.role,
+        oids=dict(zip(map(place_of, infos), state.oids, strict=True)),
+        registered=registered,
+        serving=serving,
+        on_delete=on_delete,
+        on_update=on_update,
+        mismatches=mismatches,
+    )
+
+
+def _mismatch(info: TableInfo, known: Registered) -> str | None:
+    if info.cache is None:
+        return (
+            f"{info.model.__name__}: other processes cache the table {known.name}, so every process"
+            " that uses it must declare the same cache="
+        )
+    if declaration(info.cache, external_writes=info.external_writes) == known.declaration:
+        return None
+    return (
+        f"{info.model.__name__}: cache= differs from what the table {known.name} was migrated with:"
+        f" {known.declaration}; run auto_migrate() with the model that counts"
+    )
+
+
+def _closures(
+    edges: Iterable[Edge], registered: Mapping[int, Registered]
+) -> tuple[dict[int, frozenset[int]], dict[int, frozenset[int]]]:
+    """Find the cached tables that foreign keys reach, in any number of steps."""
+    children: dict[int, set[int]] = defaultdict(set)
+    updated: dict[int, set[int]] = defaultdict(set)
+    for edge in edges:
+        children[edge.parent].add(edge.child)
+        if edge.updates:
+            updated[edge.parent].add(edge.child)
+
+    def reached(first: set[int]) -> frozenset[int]:
+        seen: set[int] = set()
+        waiting = list(first)
+        while waiting:
+            oid = waiting.pop()
+            if oid not in seen:
+                seen.add(oid)
+                waiting += children.get(oid, ())
+        return frozenset(seen & registered.keys())
+
+    on_delete = {parent: reached(found) for parent, found in list(children.items())}
+    on_update = {parent: reached(found) for parent, found in list(updated.items())}
+    return (
+        {parent: found for parent, found in on_delete.items() if found},
+        {parent: found for parent, found in on_update.items() if found},
+    )

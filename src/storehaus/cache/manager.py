@@ -1,0 +1,351 @@
+"""`CacheManager`: what users see of the cache, `haus.cache`."""
+
+import asyncio
+from collections.abc import Awaitable
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from storehaus.cache.announcement import Announcement
+from storehaus.cache.codec import decode_rows
+from storehaus.cache.core import TAG_SLACK_MS, Core, log
+from storehaus.cache.directory import Cached
+from storehaus.cache.entry import check_entry
+from storehaus.cache.local import LocalTier
+from storehaus.cache.names import generation_tag, queries_tag
+from storehaus.cache.plugin import CachedReads, CachePlugin
+from storehaus.cache.poll import Poll
+from storehaus.cache.reader import Item, Reader
+from storehaus.cache.registry import WRITE
+from storehaus.cache.stats import CacheStats
+from storehaus.cache.transport import CacheTransport, Timing
+from storehaus.errors import CacheError, StorehausError
+from storehaus.model import Model, TableInfo
+from storehaus.store.database import Database
+from storehaus.store.table import Table
+
+__all__ = ["CacheManager", "Explanation"]
+
+M = TypeVar("M", bound=Model)
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Why a read of one entry is answered as it is.
+
+    Attributes:
+        key: Name of the entry.
+        verdict: "hit", "miss" or "refused": the cache would not be asked.
+        reason: One sentence.
+        size: Bytes of the entry, None where there is none.
+        ttl_seconds: How long it lives, None where there is none.
+    """
+
+    key: str
+    verdict: str
+    reason: str
+    size: int | None = None
+    ttl_seconds: float | None = None
+
+
+class CacheManager:
+    """The cache of one haus. There is no way to put something into it: every fill is fenced.
+
+    Nothing that Redis does reaches a store: when it fails, reads go to the database, and writes
+    announce themselves there.
+
+    Args:
+        database: Where rows are.
+        transport: Where entries are kept for all processes; None keeps them in this one only.
+        timing: The constants of the protocol.
+        ttl_seconds: How long entries live where a model does not say.
+        local_max_items: Most entries kept in this process.
+        local_max_bytes: What they may take.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        transport: CacheTransport | None = None,
+        *,
+        timing: Timing | None = None,
+        ttl_seconds: float = 3600.0,
+        local_max_items: int = 10_000,
+        local_max_bytes: int = 67_108_864,
+    ) -> None:
+        local = LocalTier(local_max_items, local_max_bytes)
+        self._core = Core(database, transport, local, timing or Timing(), ttl_seconds)
+        self._open: set[Announcement] = set()
+        self._poll = Poll(self._core, self._open)
+        self._reads = CachedReads(self._core, Reader(self._core))
+        self.plugin = CachePlugin(self._core, self._open)
+        """Announces what the stores of the haus write."""
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether any table that is used here is cached, by this process or by others."""
+        return self._poll.is_running
+
+    async def open(self) -> None:
+        """Read what the database knows, and go on reading if anything is cached.
+
+        Raises:
+            ConfigurationError: When a model declares something else than other processes.
+        """
+        await self._poll_once()
+        directory = self._core.directory
+        if directory is not None:
+            directory.check()
+        if (directory is not None and directory.registered) or any(
+            info.cache for info in self._core.models
+        ):
+            self._start()
+
+    async def close(self) -> None:
+        """Read no more, and leave Redis."""
+        await self._poll.stop()
+        database = self._core.database
+        database.cache = None
+        database.use([each for each in database.plugins if each is not self.plugin])
+        if self._core.transport is not None:
+            await self._core.transport.close()
+
+    def know(self, info: TableInfo) -> None:
+        """Learn of a model that is used here.
+
+        Raises:
+            ConfigurationError: When it is known already that other processes declare something
+                else.
+        """
+        core = self._core
+        core.know(info)
+        if info.cache is not None and core.database.is_open and not self._poll.is_running:
+            self._start()
+
+    async def refresh(self) -> None:
+        """Look at the database now: tables were migrated.
+
+        Raises:
+            ConfigurationError: As `open`.
+        """
+        if self._poll.is_running or any(info.cache for info in self._core.models):
+            await self._poll_once()
+            directory = self._core.directory
+            if directory is not None:
+                directory.check()
+            self._start()
+
+    async def ready(self) -> None:
+        """Wait until hits may be served: all processes know what is cached."""
+        core = self._core
+        while True:
+            directory, now = core.directory, core.now()
+            if directory is not None and core.is_trusted(now):
+                waits = [each.ready_at - now for each in directory.serving.values()]
+                if all(each <= 0 for each in waits):
+                    return
+                await asyncio.sleep(max(waits))
+            else:
+                await asyncio.sleep(core.timing.trust / 20)
+
+    async def stats(self) -> CacheStats:
+        """Give what was counted since the haus was opened, and the state of the parts."""
+        core = self._core
+        directory = core.directory
+        state = getattr(core.transport, "state", None)
+        return CacheStats(
+            **msgspec.structs.asdict(core.counters),
+            breaker=state,
+            trusted=core.is_trusted(core.now()),
+            local_items=len(core.local),
+            local_bytes=core.local.bytes,
+            tables=() if directory is None else tuple(name for _, name in directory.serving),
+        )
+
+    async def health_check(self) -> tuple[bool, str]:
+        """Say whether the cache works, and what is wrong or where entries are kept."""
+        core = self._core
+        if core.directory is None:
+            return True, "no table is cached"
+        if core.directory.mismatches:
+            return False, core.directory.mismatches[0]
+        if not core.is_trusted(core.now()):
+            return False, "the outbox could not be read for a while, so no hits are served"
+        if core.transport is None:
+            return True, "in this process; no Redis is configured"
+        try:
+            return True, await core.transport.ping()
+        except CacheError as error:
+            return False, str(error)
+
+    async def get_record(self, model: type[M], record_id: Any) -> M | None:
+        """Give a row if it is cached, None if it is not. The database is not asked."""
+        table = Table[M](model.__table_info__)
+        payload = await self._payload(table, record_id)
+        rows = None if payload is None else decode_rows(payload)
+        return table.reader.model(rows[0]) if rows else None
+
+    async def record_exists(self, model: type[Model], record_id: Any) -> bool:
+        """Say whether a row is cached."""
+        return await self.get_record(model, record_id) is not None
+
+    async def record_ttl(self, model: type[Model], record_id: Any) -> float | None:
+        """Give the seconds for which Redis keeps a row, None where it is not there."""
+        core = self._core
+        item = self._item(Table(model.__table_info__), record_id)
+        if item is None or core.transport is None or not await self.record_exists(model, record_id):
+            return None
+        left = await self._ask(core.transport.remaining_ms(item.name))
+        return None if left is None else left / 1000
+
+    def record_key(self, model: type[Model], record_id: Any) -> str | None:
+        """Give the name under which a row is kept, for `explain`; None for a table that is not."""
+        item = self._item(Table(model.__table_info__), record_id)
+        return None if item is None else item.name.decode()
+
+    async def invalidate_record(self, model: type[Model], record_id: Any) -> None:
+        """Forget a row, in all processes: something outside of StoreHaus has written it."""
+        cached = self._cached(model)
+        item = self._item(Table(model.__table_info__), record_id)
+        if cached is not None and item is not None:
+            await self._forget((item.name,), (queries_tag(cached.oid),))
+
+    async def invalidate_table(self, model: type[Model]) -> None:
+        """Forget all rows of a table and all results about it, in all processes."""
+        cached = self._cached(model)
+        if cached is not None:
+            await self._forget((), (generation_tag(cached.oid), queries_tag(cached.oid)))
+
+    async def invalidate_queries(self, model: type[Model]) -> None:
+        """Forget all results of queries about a table, in all processes."""
+        cached = self._cached(model)
+        if cached is not None:
+            await self._forget((), (queries_tag(cached.oid),))
+
+    async def explain(self, key: str) -> Explanation:
+        """Say whether the entry of this name is a hit now, and why.
+
+        Args:
+            key: What `record_key` gives, or a key as Redis shows it.
+        """
+        core = self._core
+        name = _name_of(key)
+        cached = self._cached_by_name(name)
+        if cached is None:
+            return Explanation(key=key, verdict="refused", reason="it belongs to no cached table")
+        now = core.now()
+        if not core.is_trusted(now):
+            reason = "the outbox could not be read for a while, so no hits are served"
+            return Explanation(key=key, verdict="refused", reason=reason)
+        if cached.ready_at > now:
+            reason = (
+                f"the table is cached since a moment; hits come in {cached.ready_at - now:.1f} s"
+            )
+            return Explanation(key=key, verdict="refused", reason=reason)
+        if core.is_bypassed((name, cached.generation), now):
+            reason = "this process has written it without reaching Redis a moment ago"
+            return Explanation(key=key, verdict="refused", reason=reason)
+        if core.local.get(name, now) is not None:
+            return Explanation(key=key, verdict="hit", reason="it is kept in this process")
+        return await self._explain_redis(key, name, cached)
+
+    async def _explain_redis(self, key: str, name: bytes, cached: Cached) -> Explanation:
+        transport = self._core.transport
+        if transport is None:
+            return Explanation(key=key, verdict="miss", reason="it is not kept in this process")
+        if not transport.is_usable:
+            reason = "Redis does not answer, so it is not asked"
+            return Explanation(key=key, verdict="refused", reason=reason)
+        values = await self._ask(transport.read((name, cached.generation)))
+        if values is None:
+            return Explanation(key=key, verdict="refused", reason="Redis did not answer")
+        value, generation = values
+        if value is None:
+            return Explanation(key=key, verdict="miss", reason="there is no such entry")
+        left = await self._ask(transport.remaining_ms(name))
+        ttl_seconds = None if left is None else left / 1000
+        found = partial(Explanation, key=key, size=len(value), ttl_seconds=ttl_seconds)
+        is_record = name.startswith(b"r:")
+        tags = (generation,) if is_record else None
+        if check_entry(value, cached.fingerprint, tags) is not None:
+            shown = "it is there" if is_record else "it is there; its tags were not compared"
+            return found(verdict="hit", reason=shown)
+        if check_entry(value, cached.fingerprint, None) is None:
+            reason = "its bytes are damaged, or of another version of the model"
+        else:
+            reason = "the whole table was written to since it was stored"
+        return found(verdict="miss", reason=reason)
+
+    def _start(self) -> None:
+        """Stand in front of the stores from now on."""
+        database = self._core.database
+        if not self._poll.is_running:
+            database.cache = self._reads
+            database.use((*database.plugins, self.plugin))
+            self._poll.start()
+
+    async def _poll_once(self) -> None:
+        try:
+            await self._poll.once()
+        except CacheError:
+            self._core.counters.errors += 1
+        except (StorehausError, OSError) as error:
+            self._core.counters.failed_polls += 1
+            log.warning("the outbox of the cache could not be read: %s", error)
+
+    def _cached(self, model: type[Model]) -> Cached | None:
+        directory = self._core.directory
+        info = model.__table_info__
+        return None if directory is None else directory.serving.get((info.schema, info.name))
+
+    def _cached_by_name(self, name: bytes) -> Cached | None:
+        directory = self._core.directory
+        found = () if directory is None else directory.serving.values()
+        kind, _, rest = name.partition(b":")
+        oid = rest.partition(b":")[0]
+        if kind not in {b"r", b"q"} or not oid.isdigit():
+            return None
+        return next((each for each in found if each.oid == int(oid)), None)
+
+    def _item(self, table: Table[Any], record_id: Any) -> Item | None:
+        cached = self._cached(table.info.model)
+        return None if cached is None else self._reads.record(cached, table.key.params(record_id))
+
+    async def _payload(self, table: Table[Any], record_id: Any) -> bytes | None:
+        core = self._core
+        item = self._item(table, record_id)
+        if item is None or not core.is_trusted(core.now()):
+            return None
+        held = core.local.get(item.name, core.now()) if item.is_local else None
+        if held is not None or core.transport is None:
+            return held
+        values = await self._ask(core.transport.read((item.name, *item.tags)))
+        if not values or values[0] is None:
+            return None
+        return check_entry(values[0], item.fingerprint, values[1:])
+
+    async def _ask(self, request: Awaitable[Any]) -> Any:
+        """Ask Redis; None when it does not answer."""
+        try:
+            return await request
+        except CacheError:
+            self._core.counters.errors += 1
+            return None
+
+    async def _forget(self, names: tuple[bytes, ...], tags: tuple[bytes, ...]) -> None:
+        """Drop entries here, in Redis, and by the outbox in the memory of other processes."""
+        core = self._core
+        core.local.drop(names, tags)
+        if core.transport is not None and core.transport.is_usable:
+            tag_ttl_ms = round(core.ttl_seconds * 1000) + TAG_SLACK_MS
+            await self._ask(core.transport.intend(None, names, tags, tag_ttl_ms=tag_ttl_ms))
+        texts = [[each.decode() for each in part] for part in (names, tags)]
+        await core.database.driver.fetch(WRITE, texts)
+
+
+def _name_of(key: str) -> bytes:
+    """Take off what Redis shows before the name."""
+    parts = key.split(":")
+    kinds = [i for i, part in enumerate(parts) if part in {"r", "q"}]
+    return ":".join(parts[kinds[-1] :]).encode() if kinds else key.encode()

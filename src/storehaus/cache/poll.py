@@ -1,0 +1,164 @@
+"""Reading the outbox and the registry, again and again: what makes hits trustworthy."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+from storehaus.cache.announcement import Announcement
+from storehaus.cache.core import TAG_SLACK_MS, Core, log
+from storehaus.cache.names import generation_tag, queries_tag
+from storehaus.cache.registry import (
+    CONDENSE,
+    IS_THERE,
+    MARK,
+    STATE,
+    USE_REDIS,
+    State,
+    Waiting,
+    state_of,
+)
+from storehaus.errors import CacheError, StorehausError
+from storehaus.sql.identifiers import table_name
+
+__all__ = ["Poll"]
+
+_MOST_WAITING = 10_000
+
+
+class Poll:
+    """The background work of a cache.
+
+    Args:
+        core: The cache.
+        open_: The announcements whose COMMIT is under way.
+    """
+
+    __slots__ = ("_applied", "_core", "_open", "_task")
+
+    def __init__(self, core: Core, open_: set[Announcement]) -> None:
+        self._core = core
+        self._open = open_
+        self._applied: set[int] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it goes on by itself."""
+        return self._task is not None
+
+    def start(self) -> None:
+        """Poll every T/2 from now on."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="storehaus-cache-poll")
+
+    async def stop(self) -> None:
+        """Poll no more."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def once(self) -> None:
+        """Read everything and apply it.
+
+        Raises:
+            StorehausError: When the database or Redis did not answer.
+        """
+        core = self._core
+        began = asyncio.get_running_loop().time()
+        database = core.database
+        if not (await database.driver.fetch(IS_THERE, ()))[0][0]:
+            core.directory = None
+            return
+        infos = core.models
+        rows = await database.driver.fetch(STATE, ([table_name(info) for info in infos],))
+        state = state_of(rows[0][0])
+        self._enter(state)
+        core.learn(state, infos)
+        await self._use_redis(state)
+        await self._apply(state)
+        if state.timeline is None:
+            # A standby may be behind: what it gives must not be kept.
+            return
+        if not core.is_trusted(began):
+            # What others wrote meanwhile may have come and gone in the outbox.
+            core.local.flush()
+        core.polled_at = began
+        core.counters.polls += 1
+
+    def _enter(self, state: State) -> None:
+        """Follow the database to another timeline."""
+        transport = self._core.transport
+        if transport is not None and state.timeline is not None:
+            transport.space = state.space
+
+    async def _use_redis(self, state: State) -> None:
+        if self._core.transport is not None and not all(each.redis for each in state.tables):
+            await self._core.database.driver.fetch(USE_REDIS, ())
+
+    async def _apply(self, state: State) -> None:
+        """Make stale what the outbox names, here and in Redis, and let it know."""
+        waiting = state.waiting
+        fresh = [each for each in waiting if each.id not in self._applied]
+        if fresh:
+            await self._drop(fresh)
+        self._applied = {each.id for each in waiting}
+        core = self._core
+        # Where Redis is used, only who has it can say that it has heard.
+        marks = core.transport is not None or not any(each.redis for each in state.tables)
+        if not waiting or not marks:
+            return
+        driver = core.database.driver
+        ids = [each.id for each in waiting]
+        if len(waiting) > _MOST_WAITING:
+            await driver.fetch(CONDENSE, (ids, _whole_tables(waiting)))
+            return
+        await driver.fetch(MARK, (ids, 2 * core.timing.trust))
+
+    async def _drop(self, rows: Sequence[Waiting]) -> None:
+        core = self._core
+        entries = sorted({name.encode() for row in rows for name in row.entries})
+        tags = sorted({name.encode() for row in rows for name in row.tags})
+        core.local.drop(entries, tags)
+        if core.transport is not None:
+            tag_ttl_ms = round(core.ttl_seconds * 1000) + TAG_SLACK_MS
+            await core.transport.intend(None, entries, tags, tag_ttl_ms=tag_ttl_ms)
+
+    async def _run(self) -> None:
+        core = self._core
+        while True:
+            await self._safely()
+            core.wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(core.wake.wait(), core.timing.trust / 2)
+
+    async def _safely(self) -> None:
+        """Poll, and send again what was announced by transactions that take long."""
+        core = self._core
+        try:
+            async with asyncio.timeout(core.timing.trust):
+                await self._remind()
+                await self.once()
+                if core.transport is not None:
+                    await core.transport.sweep()
+        except CacheError:
+            core.counters.errors += 1
+        except (StorehausError, TimeoutError, OSError) as error:
+            core.counters.failed_polls += 1
+            log.warning("the outbox of the cache could not be read: %s", error)
+        except Exception:  # noqa: BLE001 - nothing here may end the loop
+            core.counters.failed_polls += 1
+            log.exception("the outbox of the cache could not be read")
+
+    async def _remind(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for each in tuple(self._open):
+            if now - each.sent_at > self._core.timing.window / 2:
+                await each.send()
+
+
+def _whole_tables(rows: Sequence[Waiting]) -> list[str]:
+    """Name all of the tables that rows of the outbox name something of."""
+    oids = {int(name.split(":")[1]) for row in rows for name in (*row.entries, *row.tags)}
+    return sorted(tag.decode() for oid in oids for tag in (generation_tag(oid), queries_tag(oid)))
