@@ -34,6 +34,12 @@ _MOST_USES = 16
 _PURE_AGGREGATES = frozenset(
     {"array_agg", "avg", "bool_and", "bool_or", "count", "max", "min", "string_agg", "sum"}
 )
+_WINDOW_CALLS = frozenset(
+    {
+        *("cume_dist", "dense_rank", "first_value", "lag", "last_value", "lead", "nth_value"),
+        *("ntile", "percent_rank", "rank", "row_number"),
+    }
+)
 # Time zones and settings have a say in these, and of functions nobody here knows what they do.
 _UNSURE = (Call, Cast, Excluded, FromJson)
 
@@ -180,7 +186,8 @@ class _Survey:
 
 
 def _refuse_unsure(part: Any) -> None:
-    if isinstance(part, _UNSURE):
+    known = isinstance(part, Call) and len(part.name) == 1 and part.name[0] in _WINDOW_CALLS
+    if isinstance(part, _UNSURE) and not known:
         raise _UncacheableError
     if isinstance(part, AggregateCall) and part.name not in _PURE_AGGREGATES:
         raise _UncacheableError

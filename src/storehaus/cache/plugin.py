@@ -50,6 +50,11 @@ class CachePlugin(Plugin):
         if self.joins(outcome.change.table):
             Announcement.of(unit, self._core, self._open).add(outcome)
 
+    def watches_statements(self) -> bool:
+        """Whether any table is cached, by whatever process."""
+        directory = self._core.directory
+        return directory is not None and bool(directory.registered)
+
     def observe_statement(self, unit: Unit, touches: Sequence[TableInfo] | None) -> None:
         """Take note of a statement that nobody here understands."""
         Announcement.of(unit, self._core, self._open).add_statement(touches)

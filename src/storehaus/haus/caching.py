@@ -2,18 +2,46 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from storehaus.config import CacheConfig
+from storehaus.errors import QueryError
 from storehaus.haus.health import ComponentHealth
-from storehaus.model import Model
+from storehaus.model import Model, TableInfo
 from storehaus.store import Database
 
 if TYPE_CHECKING:
     from storehaus.cache import CacheManager
     from storehaus.migrations import MigrationReport
 
-__all__ = ["check_cache", "make_cache", "registration"]
+__all__ = [
+    "Touched",
+    "check_cache",
+    "make_cache",
+    "open_cache",
+    "refresh_cache",
+    "registration",
+    "touched",
+]
+
+
+Touched: TypeAlias = Sequence[type[Model]] | None
+"""Models whose tables a statement writes to; None may be any."""
+
+
+def touched(models: Touched) -> Sequence[TableInfo] | None:
+    """Give the tables of models.
+
+    Raises:
+        QueryError: When they are no models.
+    """
+    if models is None:
+        return None
+    infos = [getattr(each, "__table_info__", None) for each in models]
+    found = tuple(each for each in infos if each is not None)
+    if len(found) < len(infos):
+        raise QueryError("touches= takes a tuple of models with a table")
+    return found
 
 
 def make_cache(database: Database, config: CacheConfig) -> "CacheManager | None":
@@ -48,6 +76,21 @@ def registration(models: Sequence[type[Model]]) -> Any:
         )
 
     return finish
+
+
+async def open_cache(cache: "CacheManager | None") -> None:
+    """Begin to cache, if there is a cache."""
+    if cache is not None:
+        await cache.open()
+
+
+async def refresh_cache(cache: "CacheManager | None", models: Sequence[type[Model]]) -> None:
+    """Let the cache look at what a migration made."""
+    if cache is None:
+        return
+    for model in models:
+        cache.know(model.__table_info__)
+    await cache.refresh()
 
 
 async def check_cache(cache: "CacheManager | None") -> ComponentHealth | None:

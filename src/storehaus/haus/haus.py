@@ -14,7 +14,15 @@ from storehaus.driver.protocol import IsolationLevel
 from storehaus.errors import QueryError, StorehausError, TransactionMisuse
 from storehaus.expr.row import AnyRow
 from storehaus.haus.atomic import Replay
-from storehaus.haus.caching import check_cache, make_cache, registration
+from storehaus.haus.caching import (
+    Touched,
+    check_cache,
+    make_cache,
+    open_cache,
+    refresh_cache,
+    registration,
+    touched,
+)
 from storehaus.haus.drivers import DriverFactory, asyncpg_driver
 from storehaus.haus.explain import explain
 from storehaus.haus.health import ComponentHealth, Health, check_database
@@ -142,10 +150,8 @@ class StoreHaus:
         finally:
             self._is_opening = False
         self._database.connect(driver)
-        if self._cache is None:
-            return
         try:
-            await self._cache.open()
+            await open_cache(self._cache)
         except BaseException:
             await self.close()
             raise
@@ -256,10 +262,7 @@ class StoreHaus:
         report = await migrate(arguments, models, recreate=recreate, finish=finish)
         for model in models:
             self._database.dependents.add_model(model.__table_info__)
-            if self._cache is not None:
-                self._cache.know(model.__table_info__)
-        if self._cache is not None:
-            await self._cache.refresh()
+        await refresh_cache(self._cache, models)
         return report
 
     def transaction(
@@ -380,15 +383,24 @@ class StoreHaus:
         """Lend a raw connection; whatever was set on it is reset on return.
 
         Inside of a transaction it is the transaction's own, which must be left to end it. What is
-        written through it passes by hooks and plug-ins.
+        written through it passes by hooks and plug-ins; outside of a transaction also by the cache,
+        which `haus.cache.invalidate_table` tells.
         """
-        return self._database.connection()
+        return self._database.raw_connection()
 
     @overload
-    async def fetch(self, statement: SqlTemplate) -> list[AnyRow]: ...
+    async def fetch(self, statement: SqlTemplate, *, touches: Touched = None) -> list[AnyRow]: ...
     @overload
-    async def fetch(self, statement: SqlTemplate, *, into: type[T]) -> list[T]: ...
-    async def fetch(self, statement: SqlTemplate, *, into: type[Any] | None = None) -> list[Any]:
+    async def fetch(
+        self, statement: SqlTemplate, *, into: type[T], touches: Touched = None
+    ) -> list[T]: ...
+    async def fetch(
+        self,
+        statement: SqlTemplate,
+        *,
+        into: type[Any] | None = None,
+        touches: Touched = None,
+    ) -> list[Any]:
         """Run one statement written by hand, give its rows.
 
             rows = await haus.fetch(sql("SELECT country, count(*) AS n FROM airports GROUP BY 1"))
@@ -404,6 +416,9 @@ class StoreHaus:
             into: A msgspec.Struct, dataclass or NamedTuple to build of each row, by the names of
                 its columns. Values are checked against its annotations; labels become members of
                 enums. None gives named tuples.
+            touches: Models of the tables that it writes to, so that nothing else is taken for
+                stale; `()` says that it writes to none that is cached, and runs it outside of a
+                transaction; None makes everything that is cached stale if it wrote anything.
 
         Raises:
             QueryError: When the statement is no `sql()`, or, after it ran, when its rows do not fit
@@ -413,13 +428,17 @@ class StoreHaus:
         if not isinstance(statement, SqlTemplate):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise QueryError("fetch() takes what sql() made: fetch(sql('… {x} …', x=1))")
         target = None if into is None else Target[Any].of(into)
-        result = await self._database.query(statement.to_sql())
+        result = await self._database.query(statement.to_sql(), touched(touches))
         if target is not None:
             return target.build(result)
         return named_rows(result, decoded_rows(result))
 
     async def execute(
-        self, statement: "Executable", parameters: Mapping[str, object] | None = None
+        self,
+        statement: "Executable",
+        parameters: Mapping[str, object] | None = None,
+        *,
+        touches: Touched = None,
     ) -> ResultRows:
         """Run one statement of SQLAlchemy Core, give its rows and their number.
 
@@ -434,6 +453,7 @@ class StoreHaus:
         Args:
             statement: A select, insert, update, delete, function or text.
             parameters: Values of its `bindparam`s, or of the columns of an INSERT or UPDATE.
+            touches: As for `fetch`.
 
         Raises:
             QueryError: When it is no such statement, is about ORM classes, needs a default that
@@ -444,7 +464,7 @@ class StoreHaus:
         from storehaus.haus.sqlalchemy_core import compile_core  # noqa: PLC0415 - see above
 
         compiled = compile_core(statement, parameters)
-        return compiled.read(await self._database.query(compiled.statement))
+        return compiled.read(await self._database.query(compiled.statement, touched(touches)))
 
     async def explain(
         self, query: Query[Any] | Selection[Any], *, analyze: bool = False, buffers: bool = False

@@ -146,6 +146,18 @@ class Database:
         yield unit.connection
 
     @asynccontextmanager
+    async def raw_connection(self) -> AsyncGenerator[Connection]:
+        """As `connection`, for whatever its borrower wants to do with it."""
+        unit = find(self)
+        async with self.connection() as connection:
+            try:
+                yield connection
+            finally:
+                if unit is not None:
+                    for plugin in self._watching():
+                        plugin.observe_statement(unit, None)
+
+    @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Callable[[], Awaitable[Connection]]]:
         """Lend a connection within a transaction, for reading bit by bit.
 
@@ -169,10 +181,41 @@ class Database:
 
             yield own
 
-    async def query(self, statement: Statement) -> ResultSet:
-        """Run one statement that was written by hand: in the open transaction, or on its own."""
+    async def query(
+        self, statement: Statement, touches: Sequence[TableInfo] | None = None
+    ) -> ResultSet:
+        """Run one statement that was written by hand: in the open transaction, or on its own.
+
+        Args:
+            statement: What is run.
+            touches: The tables that it writes to; None may be any.
+        """
+        watching = [] if touches == () else self._watching()
+        unit = find(self)
+        if unit is None and watching:
+            async with self.write_block() as block:
+                return await self._observed(block.unit, statement, touches, watching)
+        if unit is not None:
+            return await self._observed(unit, statement, touches, watching)
         async with self.connection() as connection:
             return await connection.query(statement.text, statement.params)
+
+    async def _observed(
+        self,
+        unit: Unit,
+        statement: Statement,
+        touches: Sequence[TableInfo] | None,
+        watching: Sequence[Plugin],
+    ) -> ResultSet:
+        await unit.check()
+        unit.connection.mark_dirty()
+        result = await unit.connection.query(statement.text, statement.params)
+        for plugin in watching:
+            plugin.observe_statement(unit, touches)
+        return result
+
+    def _watching(self) -> list[Plugin]:
+        return [plugin for plugin in self.plugins if plugin.watches_statements()]
 
     @asynccontextmanager
     async def transaction(self, options: Options = _PLAIN) -> AsyncGenerator[Transaction]:

@@ -61,6 +61,18 @@ class Plugin:
         write that a savepoint undoes stays noted.
         """
 
+    def watches_statements(self) -> bool:
+        """Whether `observe_statement` does something now; statements then run in transactions."""
+        return False
+
+    def observe_statement(self, unit: Unit, touches: Sequence[TableInfo] | None) -> None:
+        """Take note of a statement that was written by hand, and may have written anything.
+
+        Args:
+            unit: The transaction that it ran in.
+            touches: The tables that it writes to, as the caller says; None may be any.
+        """
+
     async def after_commit(self, outcome: Outcome[Any]) -> None:
         """React to what is durable now; must not raise, since it is too late to refuse.
 
