@@ -31,11 +31,10 @@ __all__ = ["Plan", "Use", "plan_of"]
 
 _MOST_USES = 16
 
-_PURE_AGGREGATES = frozenset(
-    {"array_agg", "avg", "bool_and", "bool_or", "count", "max", "min", "string_agg", "sum"}
-)
-_WINDOW_CALLS = frozenset(
+# Aggregates and functions of windows that are IMMUTABLE in PostgreSQL.
+_PURE_CALLS = frozenset(
     {
+        *("array_agg", "avg", "bool_and", "bool_or", "count", "max", "min", "string_agg", "sum"),
         *("cume_dist", "dense_rank", "first_value", "lag", "last_value", "lead", "nth_value"),
         *("ntile", "percent_rank", "rank", "row_number"),
     }
@@ -186,10 +185,9 @@ class _Survey:
 
 
 def _refuse_unsure(part: Any) -> None:
-    known = isinstance(part, Call) and len(part.name) == 1 and part.name[0] in _WINDOW_CALLS
-    if isinstance(part, _UNSURE) and not known:
+    if isinstance(part, _UNSURE):
         raise _UncacheableError
-    if isinstance(part, AggregateCall) and part.name not in _PURE_AGGREGATES:
+    if isinstance(part, AggregateCall) and part.name not in _PURE_CALLS:
         raise _UncacheableError
 
 

@@ -92,7 +92,10 @@ class Reads(Generic[M]):
             rows = await cache.rows(table, asked, self._batcher.rows)
         wanted = [rows.get(table.key.wire_id(key)) for key in keys]
         # An id that stands twice gives two instances: whoever changes one must not change both.
-        models = iter(table.reader.models([row for row in wanted if row is not None]))
+        given_rows = [row for row in wanted if row is not None]
+        if len(asked) < len(keys):
+            given_rows = [table.reader.own(row) for row in given_rows]
+        models = iter(table.reader.models(given_rows))
         return [None if row is None else next(models) for row in wanted]
 
     async def find(self, *query: QueryLike[M]) -> list[M]:

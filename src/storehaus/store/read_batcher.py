@@ -61,7 +61,9 @@ class ReadBatcher:
         if self._under_way and self._may_share():
             found = await self._shared((key,))
             if found is not None:
-                return found.get(self._table.key.wire_id(key))
+                row = found.get(self._table.key.wire_id(key))
+                # Somebody else may have asked for the same row.
+                return None if row is None else self._table.reader.own(row)
         rows = await self._alone(self._table.select_by_key, key)
         return rows[0] if rows else None
 
@@ -70,7 +72,8 @@ class ReadBatcher:
         if self._under_way and len(keys) < MOST_CALLS and self._may_share():
             found = await self._shared(keys)
             if found is not None:
-                return found
+                own = self._table.reader.own
+                return {each: own(row) for each, row in found.items()}
         return self._by_id(await self._alone(*self._by_keys(keys)))
 
     def _may_share(self) -> bool:

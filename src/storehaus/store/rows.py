@@ -25,13 +25,14 @@ class RowReader(Generic[M]):
         info: The model.
     """
 
-    __slots__ = ("_build", "_decoders", "_is_longer", "_name", "_width")
+    __slots__ = ("_arrays", "_build", "_decoders", "_is_longer", "_name", "_width")
 
     def __init__(self, info: TableInfo) -> None:
         self._name = info.model.__name__
         # Instances are laid out like rows, so that building one is a call by position.
         self._build = cast("Callable[..., M]", info.model)
         self._width = len(info.columns)
+        self._arrays = [each.position for each in info.columns if each.type.element is not None]
         self._is_longer = info.cache is not None
         found = ((column, decoder(column.type)) for column in info.columns)
         self._decoders = [(column, decode) for column, decode in found if decode is not None]
@@ -59,6 +60,15 @@ class RowReader(Generic[M]):
             name = f"{self._name}.{column.name}"
             found[column.position] = decoded(name, decode, found[column.position])
         return list(map(self._build, *found))
+
+    def own(self, row: Row) -> Row:
+        """Give a row whose arrays no other reader of it has."""
+        if not self._arrays:
+            return row
+        values = list(row)
+        for place in self._arrays:
+            values[place] = values[place] and list(values[place])
+        return values
 
     def model(self, row: Row) -> M:
         """Build the model of one row."""
