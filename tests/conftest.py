@@ -21,6 +21,7 @@ pytest_plugins = [
     "fix_verbs",
     "fix_cli",
     "fix_pgbouncer",
+    "fix_redis",
     "fix_cache",
 ]
 

@@ -69,7 +69,6 @@ def test_uuid_of_the_driver_is_one() -> None:
     "value",
     [
         2**70,
-        object(),
         {"a": 1},
         [[1], [2]],
         complex(1, 2),

@@ -24,10 +24,15 @@ IDS = range(8)
 LANDS = ("DE", "FR", "CH")
 
 
-@pytest.fixture
-async def haus(postgres_url: str) -> AsyncIterator[StoreHaus]:
-    """A haus on cached tables."""
-    async with caching(postgres_url) as haus:
+@pytest.fixture(params=["process", "redis", "both"])
+async def haus(
+    request: pytest.FixtureRequest, postgres_url: str, redis_prefix: str
+) -> AsyncIterator[StoreHaus]:
+    """A haus on cached tables, which are kept in the process, in Redis, or in Redis beside it."""
+    where = request.param
+    url = None if where == "process" else request.getfixturevalue("shared_redis")
+    items = 0 if where == "redis" else 1_000
+    async with caching(postgres_url, url, prefix=redis_prefix, local_max_items=items) as haus:
         yield haus
 
 

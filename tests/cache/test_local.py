@@ -35,7 +35,7 @@ def test_bytes_are_bounded() -> None:
     assert put(local, b"b", b"." * 1_000)
     assert local.get(b"a", 0.0) is None
     assert not put(local, b"c", b"." * 3_000)
-    assert local.bytes <= 2_000
+    assert local.size <= 2_000
 
 
 def test_time_is_up() -> None:
@@ -44,7 +44,7 @@ def test_time_is_up() -> None:
     assert put(local, b"a")
     assert local.get(b"a", 89.0) == b""
     assert local.get(b"a", 101.0) is None
-    assert local.bytes == 0
+    assert local.size == 0
 
 
 def test_no_items_switch_it_off() -> None:

@@ -27,12 +27,12 @@ __all__ = [
     "Lease",
     "Opened",
     "Timing",
-    "redis_transport",
+    "make_redis_transport",
     "register",
 ]
 
 
-def redis_transport(config: "CacheConfig", timing: Timing | None = None) -> CacheTransport:
+def make_redis_transport(config: "CacheConfig", timing: Timing | None = None) -> CacheTransport:
     """Make the transport to Redis; it connects when it is first asked.
 
     Raises:

@@ -113,12 +113,15 @@ class Announcement:
         self._is_blocked = True
         loop = asyncio.get_running_loop()
         heard = await self.send()
-        if not heard or self._touches.is_local or not core.is_trusted(loop.time()):
+        is_written = not heard or self._touches.is_local or not core.is_trusted(loop.time())
+        if is_written:
             await self._write(unit)
         while heard and loop.time() - self.sent_at > core.timing.window / 2:
             heard = await self.send()
-            if not heard:
+            if not heard and not is_written:
                 await self._write(unit)
+        if not heard and core.transport is not None:
+            core.bypass((*self._entries, *self._tags), loop.time())
         self._open.add(self)
 
     async def send(self) -> bool:
@@ -157,9 +160,6 @@ class Announcement:
         names = [[each.decode() for each in part] for part in (self._entries, self._tags)]
         await unit.connection.fetch(WRITE, names)
         core.counters.outboxed += 1
-        if core.transport is not None:
-            now = asyncio.get_running_loop().time()
-            core.bypass((*self._entries, *self._tags), now)
 
     async def _resolve(self, unit: Unit) -> None:
         """Find out about tables that were met for the first time, and about unknown statements."""

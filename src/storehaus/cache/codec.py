@@ -129,7 +129,8 @@ def _reader(kinds: bytes) -> Callable[[bytes], list[Row]]:
     """
     parsed = _parsed(kinds)
     types = [_type(letter, is_list=is_list) for letter, is_list in parsed]
-    decode = msgspec.msgpack.Decoder(list[tuple[tuple(types)]] if types else list[tuple[()]]).decode  # type: ignore[misc]  # made at run time
+    row: Any = tuple.__class_getitem__(tuple(types) or ((),))
+    decode: Callable[[bytes], list[Row]] = msgspec.msgpack.Decoder(list[row]).decode
     converted = [
         (place, _INTERNET[letter], is_list)
         for place, (letter, is_list) in enumerate(parsed)

@@ -49,15 +49,15 @@ class LocalTier:
         "_items",
         "_tags",
         "_tickets",
-        "bytes",
         "max_bytes",
         "max_items",
+        "size",
     )
 
     def __init__(self, max_items: int, max_bytes: int) -> None:
         self.max_items = max_items
         self.max_bytes = max_bytes
-        self.bytes = 0
+        self.size = 0
         """What the entries take."""
         self._items: dict[bytes, tuple[float, tuple[tuple[bytes, int], ...], bytes]] = {}
         self._tags: dict[bytes, int] = {}
@@ -87,7 +87,7 @@ class LocalTier:
             else:
                 self._items[name] = item
                 return payload
-        self.bytes -= _size(name, payload)
+        self.size -= _size(name, payload)
         return None
 
     def ticket(self, name: bytes, tags: Iterable[bytes]) -> Ticket | None:
@@ -118,8 +118,8 @@ class LocalTier:
         # Entries that were made together shall not expire together.
         expires = now + ttl_seconds * (1 - _JITTER * random())  # noqa: S311 - no secret
         self._items[ticket.name] = (expires, ticket.stamps, payload)
-        self.bytes += size
-        while len(self._items) > self.max_items or self.bytes > self.max_bytes:
+        self.size += size
+        while len(self._items) > self.max_items or self.size > self.max_bytes:
             self._remove(next(iter(self._items)))
         return True
 
@@ -163,12 +163,12 @@ class LocalTier:
         self._tickets.clear()
         self._items.clear()
         self._tags.clear()
-        self.bytes = 0
+        self.size = 0
 
     def _remove(self, name: bytes) -> None:
         item = self._items.pop(name, None)
         if item is not None:
-            self.bytes -= _size(name, item[2])
+            self.size -= _size(name, item[2])
 
 
 def _size(name: bytes, payload: bytes) -> int:

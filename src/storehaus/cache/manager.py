@@ -137,12 +137,18 @@ class CacheManager:
             self._start()
 
     async def ready(self) -> None:
-        """Wait until hits may be served: all processes know what is cached."""
+        """Wait until entries are stored and hits are served.
+
+        That takes some seconds after the first use of a Redis, or after a table began to be cached:
+        all processes must have heard of it. Nothing needs to wait for it but tests and examples. It
+        waits for as long as Redis or the database does not answer.
+        """
         core = self._core
         while True:
             directory, now = core.directory, core.now()
             if directory is not None and core.is_trusted(now):
                 waits = [each.ready_at - now for each in directory.serving.values()]
+                waits.append(await self._cold_seconds())
                 if all(each <= 0 for each in waits):
                     return
                 await asyncio.sleep(max(waits))
@@ -153,13 +159,12 @@ class CacheManager:
         """Give what was counted since the haus was opened, and the state of the parts."""
         core = self._core
         directory = core.directory
-        state = getattr(core.transport, "state", None)
         return CacheStats(
             **msgspec.structs.asdict(core.counters),
-            breaker=state,
+            breaker=None if core.transport is None else core.transport.state,
             trusted=core.is_trusted(core.now()),
             local_items=len(core.local),
-            local_bytes=core.local.bytes,
+            local_bytes=core.local.size,
             tables=() if directory is None else tuple(name for _, name in directory.serving),
         )
 
@@ -276,6 +281,13 @@ class CacheManager:
         else:
             reason = "the whole table was written to since it was stored"
         return found(verdict="miss", reason=reason)
+
+    async def _cold_seconds(self) -> float:
+        transport = self._core.transport
+        if transport is None:
+            return 0.0
+        left = await self._ask(transport.cold_ms()) if transport.is_usable else None
+        return self._core.timing.trust / 20 if left is None else left / 1000
 
     def _start(self) -> None:
         """Stand in front of the stores from now on."""

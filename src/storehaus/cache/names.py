@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -75,7 +75,7 @@ def fingerprint(infos: Iterable[TableInfo], version: int) -> bytes:
 def repr_of(value: Any) -> Any:
     """Give a value that MessagePack tells apart from all others of its column."""
     if isinstance(value, list | tuple):
-        items: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]  # any items
+        items = cast("Sequence[Any]", value)
         return [repr_of(each) for each in items]
     return (
         value

@@ -136,9 +136,9 @@ class CachedReads:
         core, info = self._core, table.info
         if info.cache is None:
             return None
-        found = core.serving(info, core.now()) if table.key.is_exact else None
         if core.database.joined() is not None:
             return None
+        found = core.serving(info, core.now()) if table.key.is_exact else None
         if found is None:
             core.counters.bypassed += 1
         return found

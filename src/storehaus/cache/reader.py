@@ -241,7 +241,11 @@ class Reader:
             return None, None
         try:
             opened = await transport.open(
-                item.name, item.tags, token_bytes(16), tag_ttl_ms=item.tag_ttl_ms
+                item.name,
+                item.tags,
+                token_bytes(16),
+                fingerprint=item.fingerprint,
+                tag_ttl_ms=item.tag_ttl_ms,
             )
             if opened.finding is Finding.WAIT:
                 return await self._wait(transport, item), None

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-__all__ = ["CacheTransport", "Finding", "Lease", "Opened", "Timing"]
+__all__ = ["CacheTransport", "Finding", "Lease", "Names", "Opened", "Timing"]
 
 
 class Timing(Struct, frozen=True, kw_only=True):
@@ -87,6 +87,9 @@ class Opened(Struct, frozen=True):
 Names: TypeAlias = Sequence[bytes]
 
 
+"""Names of entries and tags."""
+
+
 class CacheTransport(Protocol):
     """A server that keeps entries.
 
@@ -106,17 +109,25 @@ class CacheTransport(Protocol):
         """Whether it is worth asking: the circuit breaker lets requests through."""
         ...
 
+    @property
+    def state(self) -> str:
+        """State of the circuit breaker: "closed", "open" or "probing"."""
+        ...
+
     async def read(self, names: Names) -> Sequence[bytes | None]:
         """Give entries and tags, None for those that are not there."""
         ...
 
-    async def open(self, entry: bytes, tags: Names, token: bytes, *, tag_ttl_ms: int) -> Opened:
+    async def open(
+        self, entry: bytes, tags: Names, token: bytes, *, fingerprint: bytes, tag_ttl_ms: int
+    ) -> Opened:
         """Give an entry, or the right to make it.
 
         Args:
             entry: Its name.
             tags: Its tags; those that are not there are made.
             token: Random, the caller's own.
+            fingerprint: What the header of the entry must hold to count, 8 bytes.
             tag_ttl_ms: How long a tag lives that is made.
         """
         ...
@@ -152,6 +163,17 @@ class CacheTransport(Protocol):
             tags: Names of tags.
             tag_ttl_ms: How long a tag lives.
         """
+        ...
+
+    async def pending(self, names: Names) -> Sequence[bytes | None]:
+        """Give the transactions that announced to write entries and tags, None for no such.
+
+        They are as `Lease.pending` has them.
+        """
+        ...
+
+    async def cold_ms(self) -> int:
+        """Give the time for which nothing is stored, since the pending HASH is new."""
         ...
 
     async def sweep(self) -> None:

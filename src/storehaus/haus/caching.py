@@ -52,9 +52,9 @@ def make_cache(database: Database, config: CacheConfig) -> "CacheManager | None"
     """
     if find_spec("storehaus.cache") is None:
         return None
-    from storehaus.cache import CacheManager, redis_transport  # noqa: PLC0415 - may be left out
+    from storehaus.cache import CacheManager, make_redis_transport  # noqa: PLC0415 - may be left out
 
-    transport = None if config.redis_url is None else redis_transport(config)
+    transport = None if config.redis_url is None else make_redis_transport(config)
     return CacheManager(
         database,
         transport,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from math import isfinite
+from typing import Any
 
 from storehaus.errors import ModelDefinitionError
 from storehaus.model.cache_params import CacheParams
@@ -37,7 +38,7 @@ def check_caching(
 
 
 def _problem(params: CacheParams) -> str | None:
-    ttl: object = params.ttl_seconds
+    ttl: Any = params.ttl_seconds
     if ttl is not None and not (
         isinstance(ttl, int | float)
         and not isinstance(ttl, bool)
@@ -52,8 +53,8 @@ def _problem(params: CacheParams) -> str | None:
 
 
 def _tag_problem(params: CacheParams, columns: dict[str, ColumnInfo]) -> str | None:
-    tags: object = params.tags
-    if not isinstance(tags, tuple) or len(set(tags)) < len(tags):
+    tags = params.tags
+    if not isinstance(tags, tuple) or len(set(tags)) < len(tags):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
         return "tags is a tuple of names of fields, each once"
     for name in tags:
         column = columns.get(name)
