@@ -25,7 +25,8 @@ __all__ = ["Announcement"]
 # PostgreSQL ends a session that keeps a transaction open for so long after the announcement: its
 # readers wait no longer than Timing.horizon.
 _PREPARE = """
-SELECT {transaction}::text::bigint,
+SELECT ARRAY[{transaction}::text::bigint,
+        pg_snapshot_xmin(pg_current_snapshot())::text::bigint],
     set_config('idle_in_transaction_session_timeout', $1, true)
 """
 _CERTAIN = _PREPARE.format(transaction="pg_current_xact_id()")
@@ -46,6 +47,7 @@ class Announcement:
         "_entries",
         "_is_blocked",
         "_open",
+        "_over",
         "_tags",
         "_touches",
         "_transaction",
@@ -63,6 +65,7 @@ class Announcement:
         self._entries: Sequence[bytes] = ()
         self._tags: Sequence[bytes] = ()
         self._transaction: int | None = None
+        self._over = 0
         self._is_blocked = False
         self.sent_at = 0.0
         """When it was sent last, by the clock of the event loop."""
@@ -103,11 +106,12 @@ class Announcement:
             await self._resolve(unit)
         if not self._touches:
             return
-        self._transaction = unit.transaction_id
-        if self._transaction is None:
+        known = unit.transaction_id
+        if known is None:
             limit = str(round(core.timing.horizon * 500))
             rows = await unit.connection.fetch(_CERTAIN, (limit,))
-            self._transaction = rows[0][0]
+            known = rows[0][0]
+        self._transaction, self._over = known
         self._entries, self._tags = self._touches.names()
         core.local.block(self._entries, self._tags)
         self._is_blocked = True
@@ -136,6 +140,7 @@ class Announcement:
                 self._entries,
                 self._tags,
                 tag_ttl_ms=round(core.ttl_seconds * 1000) + TAG_SLACK_MS,
+                over=self._over,
             )
         except CacheError:
             core.counters.errors += 1
@@ -191,7 +196,7 @@ class Announcement:
         """See whether statements that nobody here understands have written anything."""
         limit = str(round(self._core.timing.horizon * 500))
         rows = await unit.connection.fetch(_IF_ANY, (limit,))
-        if rows[0][0] is None:
+        if rows[0][0][0] is None:
             return
         unit.transaction_id = rows[0][0]
         if self._unsure is None:

@@ -275,11 +275,12 @@ class Reader:
             rows = await self._core.database.fetch_rows(_SNAPSHOT)
         except StorehausError:
             return False
-        least, next_, running = rows[0][0].split(":")
-        if max(waiting) < int(least):
-            return True
-        open_ = set(map(int, running.split(","))) if running else set[int]()
-        return all(each < int(next_) and each not in open_ for each in waiting)
+        _, next_, running = rows[0][0].split(":")
+        open_ = list(map(int, running.split(","))) if running else []
+        return all(
+            last < int(next_) and not any(first <= each <= last for each in open_)
+            for first, last in waiting
+        )
 
     async def _store(
         self,

@@ -29,7 +29,6 @@ __all__ = ["RedisTransport"]
 T = TypeVar("T")
 
 _GENERATION_BYTES = 8
-_MOST_TRANSACTIONS = 32
 _NAMES_AT_ONCE = 500
 _SWEPT_FIELDS = 1_000
 _LEASE = b":l"
@@ -98,7 +97,6 @@ class RedisTransport(CacheTransport):
                 _ms(timing.lease),
                 tag_ttl_ms,
                 _ms(timing.window),
-                _MOST_TRANSACTIONS,
                 fingerprint,
                 *(token_bytes(_GENERATION_BYTES) for _ in tags),
             ),
@@ -133,7 +131,13 @@ class RedisTransport(CacheTransport):
         await self._run(RELEASE, (entry + _LEASE,), (lease.token,), cut=False)
 
     async def intend(
-        self, transaction: int | None, entries: Names, tags: Names, *, tag_ttl_ms: int
+        self,
+        transaction: int | None,
+        entries: Names,
+        tags: Names,
+        *,
+        tag_ttl_ms: int,
+        over: int = 0,
     ) -> None:
         """Drop entries and their leases, and give tags new generations."""
         head: tuple[Any, ...] = (
@@ -150,7 +154,7 @@ class RedisTransport(CacheTransport):
             self._run(
                 INTEND,
                 (_PENDING, *(each for name in some for each in (name, name + _LEASE)), *more),
-                (*head, token_bytes(_GENERATION_BYTES), len(some)),
+                (*head, token_bytes(_GENERATION_BYTES), len(some), over),
             )
             for some, more in pieces
         ]

@@ -1,5 +1,9 @@
 """The operations that must be one step for everybody else, as scripts that Redis runs.
 
+Of the transactions that announced a write of something the pending HASH keeps first and last,
+as `first-last@milliseconds`: those between them are taken for open too while they are, and however
+many there are, a field stays small. Before `over` all have ended, as the writer's snapshot knows.
+
 They run on Redis from 6.2 on and on Valkey. All keys come in KEYS; `ARGV[1]` is the length of what
 stands before a name, which the fields of the pending HASH leave out.
 """
@@ -46,7 +50,7 @@ end
 """
 
 # KEYS: pending, entry, lease, tags …
-# ARGV: cut, token, lease ms, tag ms, window ms, most, fingerprint, a generation per tag …
+# ARGV: cut, token, lease ms, tag ms, window ms, fingerprint, a generation per tag …
 # {1, value} hit; {0, ms} wait; {3} cold; {2, boot, generations, field, noted, …} lease
 OPEN = _script(
     _NOW
@@ -58,14 +62,14 @@ local fields = {string.sub(KEYS[2], cut)}
 for i = 1, count do
   local generation = redis.call('GET', KEYS[3 + i])
   if not generation then
-    generation = ARGV[7 + i]
+    generation = ARGV[6 + i]
     redis.call('SET', KEYS[3 + i], generation, 'PX', ARGV[4])
   end
   generations = generations .. generation
   fields[i + 1] = string.sub(KEYS[3 + i], cut)
 end
 local value = redis.call('GET', KEYS[2])
-if value and string.sub(value, 4, 11) == ARGV[7] and string.byte(value, 12) == count
+if value and string.sub(value, 4, 11) == ARGV[6] and string.byte(value, 12) == count
     and string.sub(value, 13, 12 + 8 * count) == generations then
   return {1, value}
 end
@@ -77,8 +81,6 @@ local answer = {2, boot, generations}
 local noted = redis.call('HMGET', KEYS[1], unpack(fields))
 for i = 1, #fields do
   if noted[i] then
-    local _, several = string.gsub(noted[i], '@', '')
-    if several > tonumber(ARGV[6]) then return {3} end
     answer[#answer + 1] = fields[i]
     answer[#answer + 1] = noted[i]
   end
@@ -117,27 +119,29 @@ return redis.call('DEL', KEYS[1])
 """)
 
 # KEYS: pending, entry, lease, entry, lease, …, tags …
-# ARGV: cut, transaction or '', horizon ms, tag ms, generation, number of entries
+# ARGV: cut, transaction or '', horizon ms, tag ms, generation, number of entries, over
 INTEND = _script(
     _NOW
     + _BOOT
     + """
 local cut = ARGV[1] + 1
 local horizon = now - ARGV[3]
-local mark = ARGV[2] .. '@' .. string.format('%.0f', now)
+local transaction, over = tonumber(ARGV[2]), tonumber(ARGV[7])
+local stamp = string.format('@%.0f', now)
 local function note(key)
-  if ARGV[2] == '' then return end
+  if not transaction then return end
   local field = string.sub(key, cut)
+  local first, last = transaction, transaction
   local noted = redis.call('HGET', KEYS[1], field)
-  local kept = ''
   if noted then
-    for transaction, at in string.gmatch(noted, '(%d+)@(%d+)') do
-      if transaction ~= ARGV[2] and tonumber(at) >= horizon then
-        kept = kept .. transaction .. '@' .. at .. ' '
-      end
+    local low, high, at = string.match(noted, '^(%d+)-(%d+)@(%d+)$')
+    low, high = tonumber(low), tonumber(high)
+    if tonumber(at) >= horizon and high >= over then
+      first = math.min(first, math.max(low, over))
+      last = math.max(last, high)
     end
   end
-  redis.call('HSET', KEYS[1], field, kept .. mark)
+  redis.call('HSET', KEYS[1], field, string.format('%.0f-%.0f', first, last) .. stamp)
 end
 local last = 1 + 2 * ARGV[6]
 for i = 2, last, 2 do

@@ -55,7 +55,7 @@ class Lease(Struct, frozen=True):
         boot: When the pending HASH was made, in milliseconds of the server's clock.
         generations: Of the tags, in their order, 8 bytes each.
         pending: Transactions by name of the entry or tag that they announced to write, as the
-            server keeps them; names without any are left out.
+            server keeps them: `first-last@milliseconds`; names without any are left out.
     """
 
     token: bytes
@@ -64,10 +64,10 @@ class Lease(Struct, frozen=True):
     pending: Mapping[bytes, bytes]
 
     @property
-    def transactions(self) -> frozenset[int]:
-        """The transactions that must be over before anything is stored."""
-        found = (each for noted in self.pending.values() for each in noted.split())
-        return frozenset(int(each.partition(b"@")[0]) for each in found)
+    def transactions(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of first and last of those that must be over before anything is stored."""
+        ranges = (noted.partition(b"@")[0].partition(b"-") for noted in self.pending.values())
+        return tuple((int(first), int(last)) for first, _, last in ranges)
 
 
 class Opened(Struct, frozen=True):
@@ -152,7 +152,13 @@ class CacheTransport(Protocol):
         ...
 
     async def intend(
-        self, transaction: int | None, entries: Names, tags: Names, *, tag_ttl_ms: int
+        self,
+        transaction: int | None,
+        entries: Names,
+        tags: Names,
+        *,
+        tag_ttl_ms: int,
+        over: int = 0,
     ) -> None:
         """Drop entries and their leases, and give tags new generations.
 
@@ -162,6 +168,7 @@ class CacheTransport(Protocol):
             entries: Names of entries.
             tags: Names of tags.
             tag_ttl_ms: How long a tag lives.
+            over: Every transaction before this one has ended.
         """
         ...
 

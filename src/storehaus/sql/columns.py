@@ -44,15 +44,18 @@ def qualified(alias: str, column: ColumnInfo) -> str:
     return f"{alias}.{quote_identifier(column.column)}"
 
 
-# xid8 has no cast to an integer of its own.
-_TRANSACTION = "pg_current_xact_id()::text::bigint"
+# Evaluated once per statement, not per row. xid8 has no cast to an integer of its own.
+_TRANSACTION = (
+    "(SELECT ARRAY[pg_current_xact_id()::text::bigint,"
+    " pg_snapshot_xmin(pg_current_snapshot())::text::bigint])"
+)
 
 
 def returning(info: TableInfo, alias: str | None = None, *, bare: bool = False) -> str:
     """RETURNING with every column in the order of an instance.
 
-    Behind them stands the id of the transaction where the model is cached, whose readers must know
-    when that is over; unless `bare`.
+    Behind them stands what tells a transaction where the model is cached, whose readers must know
+    when it is over: its id, and the id before which all have ended. Unless `bare`.
     """
     names = column_list(info.columns)
     if alias is not None:

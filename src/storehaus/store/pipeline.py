@@ -225,8 +225,10 @@ async def _execute(
     return outcome
 
 
-def _transaction_id(batches: Sequence[Batch], results: Sequence[Sequence[Row]]) -> int | None:
-    """Give the id that statements return behind the columns of a cached table."""
+def _transaction_id(
+    batches: Sequence[Batch], results: Sequence[Sequence[Row]]
+) -> Sequence[int] | None:
+    """Give what statements return behind the columns of a cached table."""
     info = batches[0].info if batches else None
     if info is None or info.cache is None:
         return None

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -122,7 +122,8 @@ class Unit:
         before_commit: What is done right before the COMMIT, in order; an error rolls back.
         at_end: What is done when it is over, told how it ended; it must not raise.
         notes: What plug-ins keep of it, each under a key of its own.
-        transaction_id: PostgreSQL's own, as far as a statement has given it.
+        transaction_id: PostgreSQL's own, as far as a statement has given it, and the id before
+            which all transactions have ended.
         task: Whose verbs may join it.
         blocks: The open blocks, the innermost last.
         is_lost: Whether it cannot go on, since undoing a savepoint was not answered.
@@ -151,7 +152,7 @@ class Unit:
         self.before_commit: list[Callable[[Unit], Awaitable[None]]] = []
         self.at_end: list[Callable[[Fate], None]] = []
         self.notes: dict[object, Any] = {}
-        self.transaction_id: int | None = None
+        self.transaction_id: Sequence[int] | None = None
         self.is_lost = False
         self.is_ended = False
         self.blocks: list[Transaction] = [Transaction(self, None)]
