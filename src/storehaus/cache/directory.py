@@ -12,6 +12,7 @@ from storehaus.cache.registry import Edge, Registered, State, declaration
 from storehaus.cache.transport import Timing
 from storehaus.errors import ConfigurationError
 from storehaus.model import CacheParams, TableInfo
+from storehaus.store.key import Key
 
 __all__ = ["Cached", "Directory", "Place", "make_directory", "place_of"]
 
@@ -28,6 +29,8 @@ class Cached(Struct, frozen=True, kw_only=True):
         params: How it is cached.
         fingerprint: Changes with its columns.
         generation: The tag that all its rows carry.
+        is_exact: Whether Python and PostgreSQL agree on which ids are equal; else no row is kept,
+            only results of queries.
         ready_at: Hits are served from then on, by the clock of the event loop.
         ttl_ms: How long an entry lives.
     """
@@ -37,6 +40,7 @@ class Cached(Struct, frozen=True, kw_only=True):
     params: CacheParams
     fingerprint: bytes
     generation: bytes
+    is_exact: bool
     ready_at: float
     ttl_ms: int
 
@@ -129,6 +133,7 @@ def make_directory(
                 params=info.cache,
                 fingerprint=fingerprint([info], VERSION),
                 generation=generation_tag(known.oid),
+                is_exact=Key(info).is_exact,
                 ready_at=now + max(0.0, 2 * timing.trust - known.age_seconds),
                 ttl_ms=max(1, round(ttl * 1000)),
             )

@@ -280,7 +280,13 @@ class RedisTransport(CacheTransport):
     def _make_lane(self) -> Lane:
         options = dict(self._address)
         kind: Any = options.pop("connection_class", Connection)
-        connection = kind(**options, retry=Retry(NoBackoff(), 0))
+        # A connection that waits for nothing is no sign of trouble: the watch looks at requests.
+        connection = kind(
+            **options,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=None,
+            socket_connect_timeout=self._connect_seconds,
+        )
         return Lane(connection, self._prefix, self._broke)
 
     def _broke(self, lane: Lane) -> None:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from storehaus.cache.directory import Directory, place_of
+from storehaus.cache.directory import Cached, Directory, place_of
 from storehaus.cache.names import generation_tag, queries_tag, record_name, row_tag
-from storehaus.model import ColumnInfo, TableInfo
+from storehaus.model import ColumnInfo
 from storehaus.model.wire import encoder
 from storehaus.store.change import Change, Operation, Outcome
-from storehaus.store.key import Key
 
 __all__ = ["Touches"]
 
@@ -73,7 +72,7 @@ class Touches:
         if len(self.entries) + len(models) > MOST_ROWS:
             self.add_tables((oid,), directory)
             return
-        self.entries.update(_records(info, oid, models))
+        self.entries.update(_records(cached, models))
         self.tags.add(row_tag(oid))
         fields = [info.by_name[name] for name in cached.params.tags]
         if any(_may_change(outcome.change, outcome, column) for column in fields):
@@ -90,12 +89,11 @@ def is_local(directory: Directory, oid: int) -> bool:
     return found is not None and '"local":true' in found.declaration
 
 
-def _records(info: TableInfo, oid: int, models: Sequence[Any]) -> Iterable[bytes]:
-    key = Key(info)
-    if not key.is_exact:
+def _records(cached: Cached, models: Sequence[Any]) -> Iterable[bytes]:
+    if not cached.is_exact:
         return ()
-    columns = [_values(column, models) for column in key.columns]
-    return (record_name(oid, parts) for parts in zip(*columns, strict=True))
+    columns = [_values(column, models) for column in cached.info.primary_key]
+    return (record_name(cached.oid, parts) for parts in zip(*columns, strict=True))
 
 
 def _values(column: ColumnInfo, models: Sequence[Any]) -> list[Any]:
