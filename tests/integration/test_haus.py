@@ -311,7 +311,9 @@ class ClosingDriver(CountingDriver):
         self._haus = haus
 
     async def fetch(self, *arguments: Any, **keywords: Any) -> Any:
-        """Close the haus, then go on."""
+        """Close the haus, then go on; what it asks by itself does not count."""
+        if "storehaus.cached_tables" in arguments[0]:
+            return ()
         self._haus._database.disconnect()
         return await super().fetch(*arguments, **keywords)
 

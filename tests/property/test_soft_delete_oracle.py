@@ -26,10 +26,11 @@ from storehaus.expr.computation import Scalar
 from storehaus.expr.condition import Exists, Membership
 from storehaus.migrations import migrate
 from storehaus.query.sources import Combined
-from storehaus.sql import recipes, select, sources
+from storehaus.sql import select, sources
 from storehaus.sql.grammar import GRAMMAR
 from storehaus.sql.keyset import Keyset
 from storehaus.sql.recipes import Recipe
+from storehaus.store import read
 from storehaus.sql.scope import Scope
 from storehaus.sql.select import Select
 from storehaus.sql.sources import Sources
@@ -209,8 +210,8 @@ class Saboteur:
         monkeypatch.setitem(conditions, Exists, self._within("EXISTS", conditions[Exists]))
         monkeypatch.setitem(conditions, Membership, self._within("IN", conditions[Membership]))
         monkeypatch.setitem(operands, Scalar, self._within("scalar subquery", operands[Scalar]))
-        monkeypatch.setattr(recipes, "_count", self._within("count_where", recipes._count))
-        monkeypatch.setattr(recipes, "_exists", self._within("exists", recipes._exists))
+        monkeypatch.setattr(read, "write_count", self._within("count_where", read.write_count))
+        monkeypatch.setattr(read, "write_exists", self._within("exists", read.write_exists))
         monkeypatch.setattr(Keyset, "__init__", self._within("page", Keyset.__init__))
         monkeypatch.setattr(Sources, "_derived", self._derived(Sources._derived))
         monkeypatch.setattr(Select, "_cte", self._cte(Select._cte))

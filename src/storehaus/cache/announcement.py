@@ -11,7 +11,7 @@ from typing import Any
 
 from storehaus.cache.core import TAG_SLACK_MS, Core
 from storehaus.cache.directory import Directory
-from storehaus.cache.registry import IS_THERE, STATE, WRITE, state_of
+from storehaus.cache.registry import IS_THERE, STATE, WRITE, is_there, state_of
 from storehaus.cache.touches import Touches
 from storehaus.errors import CacheError
 from storehaus.model import TableInfo
@@ -184,8 +184,7 @@ class Announcement:
         directory = core.directory
         if directory is not None and all(map(directory.knows, core.models)):
             return directory
-        (row,) = await unit.connection.fetch(IS_THERE)
-        if not row[0]:
+        if not is_there(await unit.connection.fetch(IS_THERE)):
             return None
         infos = core.models
         rows = await unit.connection.fetch(STATE, ([table_name(info) for info in infos],))

@@ -21,7 +21,7 @@ from storehaus.cache.reader import Item, Reader
 from storehaus.cache.registry import WRITE
 from storehaus.cache.stats import CacheStats
 from storehaus.cache.transport import CacheTransport, Timing
-from storehaus.errors import CacheError, StorehausError
+from storehaus.errors import CacheError
 from storehaus.model import Model, TableInfo
 from storehaus.store.database import Database
 from storehaus.store.table import Table
@@ -302,7 +302,7 @@ class CacheManager:
             await self._poll.once()
         except CacheError:
             self._core.counters.errors += 1
-        except (StorehausError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - a cache that fails is none
             self._core.counters.failed_polls += 1
             log.warning("the outbox of the cache could not be read: %s", error)
 

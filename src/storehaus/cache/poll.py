@@ -15,6 +15,7 @@ from storehaus.cache.registry import (
     USE_REDIS,
     State,
     Waiting,
+    is_there,
     state_of,
 )
 from storehaus.errors import CacheError, StorehausError
@@ -68,7 +69,7 @@ class Poll:
         core = self._core
         began = asyncio.get_running_loop().time()
         database = core.database
-        if not (await database.driver.fetch(IS_THERE, ()))[0][0]:
+        if not is_there(await database.driver.fetch(IS_THERE, ())):
             core.directory = None
             return
         infos = core.models

@@ -26,6 +26,7 @@ __all__ = [
     "State",
     "Waiting",
     "declaration",
+    "is_there",
     "register",
     "state_of",
 ]
@@ -200,6 +201,11 @@ def state_of(text: str) -> State:
     return _decode(text)
 
 
+def is_there(rows: Sequence[Any]) -> bool:
+    """Read what `IS_THERE` gave."""
+    return [tuple(row) for row in rows] == [(True,)]
+
+
 def declaration(params: CacheParams, *, external_writes: bool) -> str:
     """Write what a model declares, equal for what means the same."""
     return msgspec.json.encode(
@@ -236,8 +242,7 @@ def register(run: Run, tables: Sequence[tuple[TableInfo, str]]) -> None:
         tables: The models of the migration, and what became of their tables: "created", "changed"
             or "unchanged".
     """
-    is_there: bool = run(IS_THERE)[0][0]
-    if not is_there:
+    if not is_there(run(IS_THERE)):
         if not any(info.cache for info, _ in tables):
             return
         for statement in _SCHEMA:

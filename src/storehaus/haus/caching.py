@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from storehaus.config import CacheConfig
-from storehaus.errors import QueryError
+from storehaus.errors import QueryError, StorehausError
 from storehaus.haus.health import ComponentHealth
 from storehaus.model import Model, TableInfo
 from storehaus.store import Database
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 __all__ = [
     "Touched",
     "check_cache",
+    "close_cache",
+    "know_model",
     "make_cache",
     "open_cache",
+    "present",
     "refresh_cache",
     "registration",
     "touched",
@@ -82,6 +85,29 @@ async def open_cache(cache: "CacheManager | None") -> None:
     """Begin to cache, if there is a cache."""
     if cache is not None:
         await cache.open()
+
+
+async def close_cache(cache: "CacheManager | None") -> None:
+    """Cache no more."""
+    if cache is not None:
+        await cache.close()
+
+
+def know_model(cache: "CacheManager | None", info: TableInfo) -> None:
+    """Let the cache know a model that is used."""
+    if cache is not None:
+        cache.know(info)
+
+
+def present(cache: "CacheManager | None") -> "CacheManager":
+    """Give the cache.
+
+    Raises:
+        StorehausError: When there is none.
+    """
+    if cache is None:
+        raise StorehausError("this installation has no storehaus.cache")
+    return cache
 
 
 async def refresh_cache(cache: "CacheManager | None", models: Sequence[type[Model]]) -> None:

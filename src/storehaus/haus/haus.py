@@ -8,21 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 
+import storehaus.haus.caching as caches
 from storehaus.config import AppConfig, DatabaseConfig
 from storehaus.driver import Connection
 from storehaus.driver.protocol import IsolationLevel
 from storehaus.errors import QueryError, StorehausError, TransactionMisuse
 from storehaus.expr.row import AnyRow
 from storehaus.haus.atomic import Replay
-from storehaus.haus.caching import (
-    Touched,
-    check_cache,
-    make_cache,
-    open_cache,
-    refresh_cache,
-    registration,
-    touched,
-)
+from storehaus.haus.caching import Touched, touched
 from storehaus.haus.drivers import DriverFactory, asyncpg_driver
 from storehaus.haus.explain import explain
 from storehaus.haus.health import ComponentHealth, Health, check_database
@@ -76,7 +69,7 @@ class StoreHaus:
         self._make_driver = driver_factory or asyncpg_driver
         self._database = Database(plugins=plugins, secret=config.database.signing_secret())
         self._registry = Registry()
-        self._cache = make_cache(self._database, config.cache)
+        self._cache = caches.make_cache(self._database, config.cache)
         self._server: EmbeddedPostgres | None = None
         self._is_opening = False
 
@@ -116,9 +109,7 @@ class StoreHaus:
         Raises:
             StorehausError: When the package `storehaus.cache` was left out.
         """
-        if self._cache is None:
-            raise StorehausError("this installation has no storehaus.cache")
-        return self._cache
+        return caches.present(self._cache)
 
     @property
     def config(self) -> AppConfig:
@@ -151,7 +142,7 @@ class StoreHaus:
             self._is_opening = False
         self._database.connect(driver)
         try:
-            await open_cache(self._cache)
+            await caches.open_cache(self._cache)
         except BaseException:
             await self.close()
             raise
@@ -163,8 +154,7 @@ class StoreHaus:
             grace_seconds: How long running work may take; what takes longer is cut off.
         """
         await self._database.keeper.close(grace_seconds=grace_seconds)
-        if self._cache is not None:
-            await self._cache.close()
+        await caches.close_cache(self._cache)
         driver = self._database.disconnect()
         try:
             if driver is not None:
@@ -203,8 +193,7 @@ class StoreHaus:
             TypeError: When it is something else.
         """
         store = self._registry.obtain(self._database, of, batching=batching)
-        if self._cache is not None:
-            self._cache.know(store.table_info)
+        caches.know_model(self._cache, store.table_info)
         return store
 
     def register_store(self, name: str, store: GenericStore[Any]) -> None:
@@ -258,11 +247,11 @@ class StoreHaus:
             raise TransactionMisuse("a migration is a transaction of its own: run it outside")
         self._database.driver  # noqa: B018 - refuses a closed haus, whose address may be unknown
         arguments = self._address.connect_arguments()
-        finish = None if self._cache is None else registration(models)
+        finish = None if self._cache is None else caches.registration(models)
         report = await migrate(arguments, models, recreate=recreate, finish=finish)
         for model in models:
             self._database.dependents.add_model(model.__table_info__)
-        await refresh_cache(self._cache, models)
+        await caches.refresh_cache(self._cache, models)
         return report
 
     def transaction(
@@ -416,9 +405,8 @@ class StoreHaus:
             into: A msgspec.Struct, dataclass or NamedTuple to build of each row, by the names of
                 its columns. Values are checked against its annotations; labels become members of
                 enums. None gives named tuples.
-            touches: Models of the tables that it writes to, so that nothing else is taken for
-                stale; `()` says that it writes to none that is cached, and runs it outside of a
-                transaction; None makes everything that is cached stale if it wrote anything.
+            touches: Models of the tables that it writes to; `()` says that none of them is cached,
+                None makes all that is cached stale if the statement wrote anything.
 
         Raises:
             QueryError: When the statement is no `sql()`, or, after it ran, when its rows do not fit
@@ -487,7 +475,7 @@ class StoreHaus:
         if not self._database.is_open:
             return Health(database=ComponentHealth(ok=False, detail="the haus is not open"))
         database = await check_database(self._database.driver)
-        return Health(database=database, cache=await check_cache(self._cache))
+        return Health(database=database, cache=await caches.check_cache(self._cache))
 
     async def _start_server(self) -> DatabaseConfig:
         config = self._config.database

@@ -49,6 +49,9 @@ class Call:
     connection: int | None = None
 
 
+_OWN = "storehaus.cached_tables"
+
+
 class FakeDriver:
     """A `Driver` that needs no server.
 
@@ -111,6 +114,9 @@ class FakeDriver:
         """Write the statement down, give the next answer."""
         del timeout_seconds
         self._refuse_if_closed()
+        if _OWN in text:
+            # A haus asks by itself whether tables are cached: none are, and no test counts that.
+            return ()
         return self.respond_rows(Call("fetch", text, tuple(params)))
 
     def acquire(
