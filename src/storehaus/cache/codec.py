@@ -17,14 +17,14 @@ from ipaddress import (
     IPv6Network,
 )
 from itertools import starmap
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from storehaus.driver import Row
 
-__all__ = ["VERSION", "decode_rows", "encode_rows"]
+__all__ = ["VERSION", "Prepared", "decode_rows", "encode_rows", "prepare_rows"]
 
 VERSION = 1
 """Changes with the format, so that another version's bytes are a miss."""
@@ -79,6 +79,23 @@ def encode_rows(rows: Sequence[Row]) -> bytes | None:
     except (_UnknownValueError, msgspec.MsgspecError, OverflowError, ValueError, TypeError):
         # Numbers beyond 64 bits, naive values among others, types that nobody here knows.
         return None
+
+
+Prepared: TypeAlias = tuple[Callable[[bytes], list[Row]], bytes]
+"""What reads rows, and what it reads."""
+
+
+def prepare_rows(payload: bytes) -> Prepared | None:
+    """Find out once how bytes are read that are read often; None when they are no rows."""
+    kinds, separator, body = payload.partition(_SEPARATOR)
+    if not separator:
+        return None
+    try:
+        read = _reader(kinds)
+        _ = read(body)
+    except (msgspec.MsgspecError, ValueError, KeyError, RecursionError, TypeError):
+        return None
+    return read, body
 
 
 def decode_rows(payload: bytes) -> list[Row] | None:

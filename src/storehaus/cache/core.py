@@ -91,6 +91,7 @@ class Core:
             now=asyncio.get_running_loop().time(),
             timing=self.timing,
             ttl_seconds=self.ttl_seconds,
+            before=self.directory,
         )
         if any('"external_writes":true' in each.declaration for each in state.tables):
             # Triggers keep quiet about transactions that announce themselves.
@@ -112,8 +113,17 @@ class Core:
     def bypass(self, names: Iterable[bytes], now: float) -> None:
         """Use no entries of these names for T: they may be stale, and only the outbox says so."""
         until = now + self.timing.trust
-        self._bypassed = {name: end for name, end in self._bypassed.items() if end > now}
+        self.forgive(now)
         self._bypassed.update(dict.fromkeys(names, until))
+
+    def forgive(self, now: float) -> None:
+        """Let names be used again whose time is over."""
+        self._bypassed = {name: end for name, end in self._bypassed.items() if end > now}
+
+    @property
+    def bypasses(self) -> bool:
+        """Whether there are names that must not be used."""
+        return bool(self._bypassed)
 
     def is_bypassed(self, names: Iterable[bytes], now: float) -> bool:
         """Whether one of these names must not be used now."""

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -33,6 +34,8 @@ class Cached(Struct, frozen=True, kw_only=True):
             only results of queries.
         ready_at: Hits are served from then on, by the clock of the event loop.
         ttl_ms: How long an entry lives.
+        id_type: Of ids that are one value and travel as they are; None for all others.
+        names: Names of rows that were asked for lately, by such an id.
     """
 
     oid: int
@@ -43,6 +46,8 @@ class Cached(Struct, frozen=True, kw_only=True):
     is_exact: bool
     ready_at: float
     ttl_ms: int
+    id_type: type[Any] | None
+    names: dict[Any, bytes]
 
 
 class Directory(Struct, frozen=True, kw_only=True):
@@ -53,6 +58,7 @@ class Directory(Struct, frozen=True, kw_only=True):
         oids: Of the tables of all models known, None where there is no such table.
         registered: All cached tables, by oid.
         serving: Tables whose rows may be kept, by place.
+        by_info: The same by model.
         on_delete: For a table, the cached ones that the database writes to when its rows go.
         on_update: The same for its keys changing.
         mismatches: What is wrong between models and declarations, one sentence each.
@@ -62,6 +68,7 @@ class Directory(Struct, frozen=True, kw_only=True):
     oids: Mapping[Place, int | None]
     registered: Mapping[int, Registered]
     serving: Mapping[Place, Cached]
+    by_info: Mapping[TableInfo, Cached]
     on_delete: Mapping[int, frozenset[int]]
     on_update: Mapping[int, frozenset[int]]
     mismatches: Sequence[str]
@@ -107,6 +114,7 @@ def make_directory(
     now: float,
     timing: Timing,
     ttl_seconds: float,
+    before: "Directory | None" = None,
 ) -> Directory:
     """Make a directory of what a poll read.
 
@@ -116,7 +124,9 @@ def make_directory(
         now: Time of the event loop.
         timing: The constants.
         ttl_seconds: How long entries live where a model does not say.
+        before: What was known until now; what has not changed is taken over.
     """
+    known_before = {} if before is None else before.by_info
     registered = {each.oid: each for each in state.tables}
     serving: dict[Place, Cached] = {}
     mismatches: list[str] = []
@@ -127,6 +137,15 @@ def make_directory(
             mismatches.append(problem)
         elif known is not None and info.cache is not None and not known.secured:
             ttl = info.cache.ttl_seconds or ttl_seconds
+            ready_at = now + max(0.0, 2 * timing.trust - known.age_seconds)
+            same = known_before.get(info)
+            if (
+                same is not None
+                and same.oid == known.oid
+                and ready_at <= max(now, same.ready_at + 1)
+            ):
+                serving[place_of(info)] = same
+                continue
             serving[place_of(info)] = Cached(
                 oid=known.oid,
                 info=info,
@@ -134,8 +153,10 @@ def make_directory(
                 fingerprint=fingerprint([info], VERSION),
                 generation=generation_tag(known.oid),
                 is_exact=Key(info).is_exact,
-                ready_at=now + max(0.0, 2 * timing.trust - known.age_seconds),
+                ready_at=ready_at,
                 ttl_ms=max(1, round(ttl * 1000)),
+                id_type=_plain_id(info),
+                names={},
             )
     on_delete, on_update = _closures(state.edges, registered)
     return Directory(
@@ -143,10 +164,17 @@ def make_directory(
         oids=dict(zip(map(place_of, infos), state.oids, strict=True)),
         registered=registered,
         serving=serving,
+        by_info={each.info: each for each in serving.values()},
         on_delete=on_delete,
         on_update=on_update,
         mismatches=mismatches,
     )
+
+
+def _plain_id(info: TableInfo) -> type[Any] | None:
+    kinds = [column.type.kind for column in info.primary_key]
+    plain: dict[str, type[Any]] = {"integer": int, "text": str, "uuid": UUID}
+    return plain.get(kinds[0]) if len(kinds) == 1 else None
 
 
 def _mismatch(info: TableInfo, known: Registered) -> str | None:

@@ -9,8 +9,11 @@ is dropped, so that what a reader saw of the time before is never kept.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from random import random
+from typing import TypeAlias
 
 from msgspec import Struct
+
+from storehaus.cache.codec import Prepared, prepare_rows
 
 __all__ = ["LocalTier", "Ticket"]
 
@@ -33,6 +36,10 @@ class Ticket(Struct):
     stamps: tuple[tuple[bytes, int], ...]
     users: int = 1
     is_void: bool = False
+
+
+_Item: TypeAlias = tuple[float, tuple[tuple[bytes, int], ...], Prepared, int]
+"""When it expires, its stamps, its rows, and what it takes."""
 
 
 class LocalTier:
@@ -59,7 +66,7 @@ class LocalTier:
         self.max_bytes = max_bytes
         self.size = 0
         """What the entries take."""
-        self._items: dict[bytes, tuple[float, tuple[tuple[bytes, int], ...], bytes]] = {}
+        self._items: dict[bytes, _Item] = {}
         self._tags: dict[bytes, int] = {}
         self._clock = 0
         self._tickets: dict[bytes, Ticket] = {}
@@ -68,7 +75,7 @@ class LocalTier:
     def __len__(self) -> int:
         return len(self._items)
 
-    def get(self, name: bytes, now: float) -> bytes | None:
+    def get(self, name: bytes, now: float) -> Prepared | None:
         """Give an entry, None when there is none that counts.
 
         Args:
@@ -78,7 +85,7 @@ class LocalTier:
         item = self._items.pop(name, None)
         if item is None:
             return None
-        expires, stamps, payload = item
+        expires, stamps, prepared, size = item
         if expires > now:
             tags = self._tags
             for tag, stamp in stamps:
@@ -86,8 +93,8 @@ class LocalTier:
                     break
             else:
                 self._items[name] = item
-                return payload
-        self.size -= _size(name, payload)
+                return prepared
+        self.size -= size
         return None
 
     def ticket(self, name: bytes, tags: Iterable[bytes]) -> Ticket | None:
@@ -111,13 +118,14 @@ class LocalTier:
             self._tags.get(tag, 0) == stamp for tag, stamp in ticket.stamps
         )
         self.give_back(ticket)
-        size = _size(ticket.name, payload)
-        if not is_good or size > self.max_bytes or self.max_items < 1:
+        size = len(ticket.name) + len(payload) + _OVERHEAD_BYTES
+        prepared = prepare_rows(payload) if is_good else None
+        if prepared is None or size > self.max_bytes or self.max_items < 1:
             return False
         self._remove(ticket.name)
         # Entries that were made together shall not expire together.
         expires = now + ttl_seconds * (1 - _JITTER * random())  # noqa: S311 - no secret
-        self._items[ticket.name] = (expires, ticket.stamps, payload)
+        self._items[ticket.name] = (expires, ticket.stamps, prepared, size)
         self.size += size
         while len(self._items) > self.max_items or self.size > self.max_bytes:
             self._remove(next(iter(self._items)))
@@ -168,8 +176,4 @@ class LocalTier:
     def _remove(self, name: bytes) -> None:
         item = self._items.pop(name, None)
         if item is not None:
-            self.size -= _size(name, item[2])
-
-
-def _size(name: bytes, payload: bytes) -> int:
-    return len(name) + len(payload) + _OVERHEAD_BYTES
+            self.size -= item[3]

@@ -1,7 +1,7 @@
 """`CacheManager`: what users see of the cache, `haus.cache`."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from storehaus.cache.reader import Item, Reader
 from storehaus.cache.registry import WRITE
 from storehaus.cache.stats import CacheStats
 from storehaus.cache.transport import CacheTransport, Timing
+from storehaus.driver import Row
 from storehaus.errors import CacheError
 from storehaus.model import Model, TableInfo
 from storehaus.store.database import Database
@@ -187,8 +188,7 @@ class CacheManager:
     async def get_record(self, model: type[M], record_id: Any) -> M | None:
         """Give a row if it is cached, None if it is not. The database is not asked."""
         table = Table[M](model.__table_info__)
-        payload = await self._payload(table, record_id)
-        rows = None if payload is None else decode_rows(payload)
+        rows = await self._rows(table, record_id)
         return table.reader.model(rows[0]) if rows else None
 
     async def record_exists(self, model: type[Model], record_id: Any) -> bool:
@@ -324,18 +324,21 @@ class CacheManager:
         cached = self._cached(table.info.model)
         return None if cached is None else self._reads.record(cached, table.key.params(record_id))
 
-    async def _payload(self, table: Table[Any], record_id: Any) -> bytes | None:
+    async def _rows(self, table: Table[Any], record_id: Any) -> Sequence[Row] | None:
         core = self._core
         item = self._item(table, record_id)
         if item is None or not core.is_trusted(core.now()):
             return None
         held = core.local.get(item.name, core.now()) if item.is_local else None
-        if held is not None or core.transport is None:
-            return held
-        values = await self._ask(core.transport.read((item.name, *item.tags)))
-        if not values or values[0] is None:
+        if held is not None:
+            read, body = held
+            return read(body)
+        if core.transport is None:
             return None
-        return check_entry(values[0], item.fingerprint, values[1:])
+        values = await self._ask(core.transport.read((item.name, *item.tags)))
+        value = None if values is None else values[0]
+        payload = None if value is None else check_entry(value, item.fingerprint, values[1:])
+        return None if payload is None else decode_rows(payload)
 
     async def _ask(self, request: Awaitable[Any]) -> Any:
         """Ask Redis; None when it does not answer."""

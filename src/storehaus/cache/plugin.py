@@ -1,5 +1,6 @@
 """The two seams of the store: what is written is announced, and what is read is looked up."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ from storehaus.store.table import Table
 from storehaus.store.transaction import Unit
 
 __all__ = ["CachePlugin", "CachedReads"]
+
+_MOST_NAMES = 100_000
 
 
 class CachePlugin(Plugin):
@@ -71,6 +74,31 @@ class CachedReads:
         self._core = core
         self._reader = reader
 
+    def held(self, table: Table[Any], record_id: Any) -> Row | None:
+        """Give a row that is kept in this process; None says that it must be asked for."""
+        core = self._core
+        directory = core.directory
+        cached = None if directory is None else directory.by_info.get(table.info)
+        # Equal ids of different types (1 and True) are not the same to PostgreSQL.
+        if cached is None or type(record_id) is not cached.id_type:
+            return None
+        name = cached.names.get(record_id)
+        if name is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        if now - core.polled_at >= core.timing.trust or cached.ready_at > now or core.bypasses:
+            return None
+        found = core.local.get(name, now)
+        if found is None or core.database.joined() is not None:
+            return None
+        read, body = found
+        rows = read(body)
+        if not rows:
+            return None
+        core.counters.local_hits += 1
+        core.counters.hits += 1
+        return rows[0]
+
     async def row(
         self, table: Table[Any], key: Key, load: Callable[[Key], Awaitable[Row | None]]
     ) -> Row | None:
@@ -79,6 +107,8 @@ class CachedReads:
         if cached is None:
             return await load(key)
         item = self.record(cached, key)
+        if item.is_local and type(key[0]) is cached.id_type:
+            _remember(cached.names, key[0], item.name)
         if self._core.is_bypassed((item.name, *item.tags), self._core.now()):
             return await load(key)
 
@@ -183,6 +213,12 @@ class CachedReads:
         if directory is None or not _is_plain(kind):
             return None
         return repr((directory.role, kind)).encode()
+
+
+def _remember(names: dict[Any, bytes], record_id: Any, name: bytes) -> None:
+    if len(names) >= _MOST_NAMES:
+        names.clear()
+    names[record_id] = name
 
 
 def _tags(question: Question, plan: Plan, cached: Sequence[Cached]) -> tuple[bytes, ...]:

@@ -86,6 +86,7 @@ class Poll:
             # What others wrote meanwhile may have come and gone in the outbox.
             core.local.flush()
         core.polled_at = began
+        core.forgive(began)
         core.counters.polls += 1
 
     def _enter(self, state: State) -> None:

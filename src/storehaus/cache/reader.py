@@ -166,12 +166,13 @@ class Reader:
     def held(self, item: Item) -> Sequence[Row] | None:
         """Give what is kept in this process."""
         core = self._core
-        payload = core.local.get(item.name, asyncio.get_running_loop().time())
-        rows = None if payload is None else decode_rows(payload)
-        if rows is not None:
-            core.counters.local_hits += 1
-            self._count_hit(item)
-        return rows
+        found = core.local.get(item.name, core.now())
+        if found is None:
+            return None
+        core.counters.local_hits += 1
+        self._count_hit(item)
+        read, body = found
+        return read(body)
 
     async def _read(self, item: Item, ticket: Ticket | None) -> Sequence[Row] | None:
         """Ask Redis; give None for a miss."""

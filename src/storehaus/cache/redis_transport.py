@@ -150,18 +150,13 @@ class RedisTransport(CacheTransport):
         if len(entries) + len(tags) > size:
             pieces = [(entries[i : i + size], ()) for i in range(0, len(entries), size)]
             pieces += [((), tags[i : i + size]) for i in range(0, len(tags), size)]
-        calls = [
-            self._run(
+        # One after the other: others are served in between, and each is answered soon.
+        for some, more in pieces:
+            await self._run(
                 INTEND,
                 (_PENDING, *(each for name in some for each in (name, name + _LEASE)), *more),
                 (*head, token_bytes(_GENERATION_BYTES), len(some), over),
             )
-            for some, more in pieces
-        ]
-        if len(calls) == 1:
-            await calls[0]
-        else:
-            await asyncio.gather(*calls)
 
     async def pending(self, names: Names) -> Sequence[bytes | None]:
         """Give the transactions that announced to write entries and tags."""

@@ -42,6 +42,10 @@ class ReadCache(Protocol):
     Rows are as the driver gives them. Whatever fails in it, it asks the database.
     """
 
+    def held(self, table: Table[Any], record_id: Any) -> Row | None:
+        """Give the active row with an id at once, None when that cannot be."""
+        ...
+
     async def row(
         self, table: Table[Any], key: Key, load: Callable[[Key], Awaitable[Row | None]]
     ) -> Row | None:

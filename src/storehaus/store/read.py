@@ -57,8 +57,12 @@ class Reads(Generic[M]):
     async def get_by_id(self, record_id: Any) -> M | None:
         """Give the row with an id, None when there is none."""
         table = self._table
-        key = table.key.params(record_id)
         cache = self._database.cache
+        if cache is not None:
+            held = cache.held(table, record_id)
+            if held is not None:
+                return table.reader.model(held)
+        key = table.key.params(record_id)
         if cache is None:
             row = await self._batcher.row(key)
         else:
