@@ -126,7 +126,7 @@ def make_directory(
         ttl_seconds: How long entries live where a model does not say.
         before: What was known until now; what has not changed is taken over.
     """
-    known_before = {} if before is None else before.by_info
+    known_before: Mapping[TableInfo, Cached] = {} if before is None else before.by_info
     registered = {each.oid: each for each in state.tables}
     serving: dict[Place, Cached] = {}
     mismatches: list[str] = []

@@ -1,7 +1,8 @@
 """One read for all who ask for the same at the same time.
 
 Whoever comes later may share the answer only if it is as fresh as one of his own: he came before
-the read left, or the entry was stored, which nothing that was written meanwhile allows.
+the read left, or before the request to store it left, and that was granted, which nothing that was
+written meanwhile allows. Whoever comes after that would not know of what was written since.
 """
 
 import asyncio
@@ -51,8 +52,12 @@ class Flights:
         flight = self._under_way[name] = Flight(asyncio.Event())
         return flight
 
-    def end(self, name: bytes, flight: Flight) -> None:
-        """Let those who joined look at it."""
+    def seal(self, name: bytes, flight: Flight) -> None:
+        """Let nobody join any more: from now on an answer may be older than who asks."""
         if self._under_way.get(name) is flight:
             del self._under_way[name]
+
+    def end(self, name: bytes, flight: Flight) -> None:
+        """Let those who joined look at it."""
+        self.seal(name, flight)
         flight.landed.set()

@@ -336,8 +336,8 @@ class CacheManager:
         if core.transport is None:
             return None
         values = await self._ask(core.transport.read((item.name, *item.tags)))
-        value = None if values is None else values[0]
-        payload = None if value is None else check_entry(value, item.fingerprint, values[1:])
+        value, *generations = values or (None,)
+        payload = None if value is None else check_entry(value, item.fingerprint, generations)
         return None if payload is None else decode_rows(payload)
 
     async def _ask(self, request: Awaitable[Any]) -> Any:

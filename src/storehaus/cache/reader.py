@@ -132,7 +132,9 @@ class Reader:
             return {**found, **await load(missing)}
 
         async def one(key: Key) -> Sequence[Row]:
-            return tuple((await load((key,))).values())
+            # What comes may be the answer to others too, who asked at the same time.
+            row = (await load((key,))).get(table.key.wire_id(key))
+            return () if row is None else (row,)
 
         answers = await asyncio.gather(
             *(self.rows(items[key], partial(one, key)) for key in missing)
@@ -293,6 +295,7 @@ class Reader:
     ) -> None:
         """Store what was read, if that is allowed, after the caller has got it."""
         core, transport = self._core, self._core.transport
+        self._flights.seal(item.name, flight)
         try:
             if transport is not None and lease is not None:
                 flight.is_accepted = await self._fill(transport, item, lease, payload)
