@@ -30,10 +30,10 @@ from storehaus.sql import select, sources
 from storehaus.sql.grammar import GRAMMAR
 from storehaus.sql.keyset import Keyset
 from storehaus.sql.recipes import Recipe
-from storehaus.store import read
 from storehaus.sql.scope import Scope
 from storehaus.sql.select import Select
 from storehaus.sql.sources import Sources
+from storehaus.store import read
 
 pytestmark = pytest.mark.anyio
 
