@@ -164,15 +164,16 @@ async def prepare(database: str, redis: str) -> None:
 
 def report(title: str, counts: Counter[str]) -> None:
     """Print what was tried."""
-    print(f"{title}:")  # noqa: T201
+    lines = [f"{title}:"]
     for kind in ("records", "queries"):
-        asked = counts[kind]
-        stale, hits = counts[f"stale {kind}"], counts[f"hits of {kind}"]
-        shares = (hits / max(asked, 1), stale / max(asked, 1))
-        print(f"  {asked:>8,} {kind}, {shares[0]:.0%} hits, {stale:,} stale ({shares[1]:.3%})")  # noqa: T201
-    shown = {name: number for name, number in counts.items() if " of " not in name}
-    rest = ("stale records", "stale queries", "records", "queries")
-    print("  " + ", ".join(f"{n:,} {name}" for name, n in shown.items() if name not in rest))  # noqa: T201
+        asked, stale, hits = counts[kind], counts[f"stale {kind}"], counts[f"hits of {kind}"]
+        shares = f"{hits / max(asked, 1):.0%} hits, {stale:,} stale ({stale / max(asked, 1):.3%})"
+        lines.append(f"  {asked:>8,} {kind}, {shares}")
+    told = {"records", "queries", "stale records", "stale queries"}
+    rest = [
+        f"{counts[each]:,} {each}" for each in counts if each not in told and " of " not in each
+    ]
+    print("\n".join([*lines, "  " + ", ".join(rest)]))  # noqa: T201 - what was tried is the claim
 
 
 async def test_nothing_is_stale(
@@ -208,7 +209,5 @@ async def test_nothing_is_stale(
     assert counts["stale records"] == counts["stale queries"] == 0
     assert counts["failed reads"] == counts["failed writes"] == 0
     for kind in ("records", "queries"):
-        # A short run is cold for a good part of its time.
-        share = 0.3 if SECONDS >= LONG_SECONDS else 0.02
-        assert counts[f"hits of {kind}"] >= share * counts[kind]
+        assert counts[f"hits of {kind}"] >= 0.3 * counts[kind]
         assert control[f"stale {kind}"] > (0.01 * control[kind] if SECONDS >= LONG_SECONDS else 0)

@@ -243,6 +243,7 @@ async def opened(arguments: argparse.Namespace) -> AsyncIterator[StoreHaus]:
     async with haus:
         haus.store(Counted)
         await haus.cache.refresh()
+        await haus.cache.ready()
         yield haus
 
 

@@ -12,15 +12,13 @@ _LONGEST_SECONDS = 5.0
 class Breaker:
     """Closed it lets requests through, open it does not; while probing one is tried."""
 
-    __slots__ = ("is_closed", "is_probing", "times_opened")
+    __slots__ = ("is_closed", "is_probing")
 
     def __init__(self) -> None:
         self.is_closed = True
         """Whether requests are let through."""
         self.is_probing = False
         """Whether a probe is under way."""
-        self.times_opened = 0
-        """How often it has opened."""
 
     @property
     def state(self) -> str:
@@ -32,7 +30,6 @@ class Breaker:
     def open(self) -> bool:
         """Let nothing through from now on; give whether something was let through until now."""
         was_closed, self.is_closed = self.is_closed, False
-        self.times_opened += was_closed
         return was_closed
 
     def close(self) -> None:

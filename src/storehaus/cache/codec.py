@@ -87,15 +87,10 @@ Prepared: TypeAlias = tuple[Callable[[bytes], list[Row]], bytes]
 
 def prepare_rows(payload: bytes) -> Prepared | None:
     """Find out once how bytes are read that are read often; None when they are no rows."""
-    kinds, separator, body = payload.partition(_SEPARATOR)
-    if not separator:
+    if decode_rows(payload) is None:
         return None
-    try:
-        read = _reader(kinds)
-        _ = read(body)
-    except (msgspec.MsgspecError, ValueError, KeyError, RecursionError, TypeError):
-        return None
-    return read, body
+    kinds, _, body = payload.partition(_SEPARATOR)
+    return _reader(kinds), body
 
 
 def decode_rows(payload: bytes) -> list[Row] | None:

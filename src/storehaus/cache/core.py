@@ -93,7 +93,7 @@ class Core:
             ttl_seconds=self.ttl_seconds,
             before=self.directory,
         )
-        if any('"external_writes":true' in each.declaration for each in state.tables):
+        if any(each.has_external_writes for each in state.tables):
             # Triggers keep quiet about transactions that announce themselves.
             self.database.settings = {"storehaus.announced": "on"}
         return self.directory

@@ -17,6 +17,8 @@ from storehaus.store.key import Key
 
 __all__ = ["Cached", "Directory", "Place", "make_directory", "place_of"]
 
+_RULE = "one declaration for all processes"
+
 Place: TypeAlias = tuple[str | None, str]
 """Schema and name of a table, as its model gives them."""
 
@@ -92,6 +94,23 @@ class Directory(Struct, frozen=True, kw_only=True):
         oid = self.oids[place]
         return oid in self.registered or oid in self.on_delete or oid in self.on_update
 
+    def check_model(self, info: TableInfo) -> None:
+        """Refuse a model that declares something else than the database holds, as far as is known.
+
+        Without a schema of its own a model is compared where one cached table alone has its name.
+
+        Raises:
+            ConfigurationError: When it does.
+        """
+        found = [
+            each
+            for each in self.registered.values()
+            if each.name == info.name and info.schema in {None, each.schema}
+        ]
+        problem = _mismatch(info, found[0]) if len(found) == 1 and info.cache else None
+        if problem:
+            raise ConfigurationError(problem, rule=_RULE)
+
     def check(self) -> None:
         """Refuse models that declare something else than the database holds.
 
@@ -99,7 +118,7 @@ class Directory(Struct, frozen=True, kw_only=True):
             ConfigurationError: When one does.
         """
         if self.mismatches:
-            raise ConfigurationError(self.mismatches[0], rule="one declaration for all processes")
+            raise ConfigurationError(self.mismatches[0], rule=_RULE)
 
 
 def place_of(info: TableInfo) -> Place:
@@ -136,28 +155,16 @@ def make_directory(
         if problem:
             mismatches.append(problem)
         elif known is not None and info.cache is not None and not known.secured:
-            ttl = info.cache.ttl_seconds or ttl_seconds
-            ready_at = now + max(0.0, 2 * timing.trust - known.age_seconds)
+            fresh = _cached(info, known, now, timing, ttl_seconds)
             same = known_before.get(info)
+            # By the clock of the server it may be ready a little earlier or later each time.
             if (
                 same is not None
-                and same.oid == known.oid
-                and ready_at <= max(now, same.ready_at + 1)
+                and same.oid == fresh.oid
+                and fresh.ready_at <= max(now, same.ready_at + 1)
             ):
-                serving[place_of(info)] = same
-                continue
-            serving[place_of(info)] = Cached(
-                oid=known.oid,
-                info=info,
-                params=info.cache,
-                fingerprint=fingerprint([info], VERSION),
-                generation=generation_tag(known.oid),
-                is_exact=Key(info).is_exact,
-                ready_at=ready_at,
-                ttl_ms=max(1, round(ttl * 1000)),
-                id_type=_plain_id(info),
-                names={},
-            )
+                fresh = same
+            serving[place_of(info)] = fresh
     on_delete, on_update = _closures(state.edges, registered)
     return Directory(
         role=state.role,
@@ -168,6 +175,24 @@ def make_directory(
         on_delete=on_delete,
         on_update=on_update,
         mismatches=mismatches,
+    )
+
+
+def _cached(
+    info: TableInfo, known: Registered, now: float, timing: Timing, ttl_seconds: float
+) -> Cached:
+    params = info.cache or CacheParams()
+    return Cached(
+        oid=known.oid,
+        info=info,
+        params=params,
+        fingerprint=fingerprint([info], VERSION),
+        generation=generation_tag(known.oid),
+        is_exact=Key(info).is_exact,
+        ready_at=now + max(0.0, 2 * timing.trust - known.age_seconds),
+        ttl_ms=max(1, round((params.ttl_seconds or ttl_seconds) * 1000)),
+        id_type=_plain_id(info),
+        names={},
     )
 
 

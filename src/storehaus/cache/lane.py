@@ -49,11 +49,6 @@ class Lane:
         self.server = ""
         self.asked: deque[tuple[float, asyncio.Future[Any]]] = deque()
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether requests can be sent."""
-        return self._writer is not None
-
     def start_of(self, space: bytes) -> bytes:
         """Give what stands before all names.
 

@@ -113,16 +113,21 @@ class CacheManager:
             await self._core.transport.close()
 
     def know(self, info: TableInfo) -> None:
-        """Learn of a model that is used here.
-
-        Raises:
-            ConfigurationError: When it is known already that other processes declare something
-                else.
-        """
+        """Learn of a model that is used here."""
         core = self._core
         core.know(info)
         if info.cache is not None and core.database.is_open and not self._poll.is_running:
             self._start()
+
+    def check(self, info: TableInfo) -> None:
+        """Refuse a model when it is known already that other processes declare something else.
+
+        Raises:
+            ConfigurationError: When it is.
+        """
+        directory = self._core.directory
+        if directory is not None:
+            directory.check_model(info)
 
     async def refresh(self) -> None:
         """Look at the database now: tables were migrated.
@@ -267,7 +272,11 @@ class CacheManager:
             return Explanation(key=key, verdict="refused", reason="Redis did not answer")
         value, generation = values
         if value is None:
-            return Explanation(key=key, verdict="miss", reason="there is no such entry")
+            noted = await self._ask(transport.pending((name, cached.generation)))
+            reason = "there is no such entry"
+            if noted is not None and any(each is not None for each in noted):
+                reason += "; a transaction has announced a write, and nobody has read it since"
+            return Explanation(key=key, verdict="miss", reason=reason)
         left = await self._ask(transport.remaining_ms(name))
         ttl_seconds = None if left is None else left / 1000
         found = partial(Explanation, key=key, size=len(value), ttl_seconds=ttl_seconds)

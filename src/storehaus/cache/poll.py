@@ -18,12 +18,14 @@ from storehaus.cache.registry import (
     is_there,
     state_of,
 )
-from storehaus.errors import CacheError, StorehausError
+from storehaus.errors import CacheError, DatabaseError, StorehausError
 from storehaus.sql.identifiers import table_name
 
 __all__ = ["Poll"]
 
 _MOST_WAITING = 10_000
+# Somebody dropped the schema: nothing is registered any more, so nothing needs to be announced.
+_UNDEFINED_TABLE = "42P01"
 
 
 class Poll:
@@ -69,11 +71,15 @@ class Poll:
         core = self._core
         began = asyncio.get_running_loop().time()
         database = core.database
-        if not is_there(await database.driver.fetch(IS_THERE, ())):
-            core.directory = None
+        if core.directory is None and not is_there(await database.driver.fetch(IS_THERE, ())):
             return
         infos = core.models
-        rows = await database.driver.fetch(STATE, ([table_name(info) for info in infos],))
+        try:
+            rows = await database.driver.fetch(STATE, ([table_name(info) for info in infos],))
+        except DatabaseError as error:
+            if error.sqlstate == _UNDEFINED_TABLE:
+                core.directory = None
+            raise
         state = state_of(rows[0][0])
         self._enter(state)
         core.learn(state, infos)

@@ -201,14 +201,15 @@ class Reader:
         core = self._core
         core.counters.misses += 1
         flight = self._flights.begin(item.name)
+        ticket = core.local.ticket(item.name, item.tags) if item.is_local else None
         is_handed_over = False
         try:
-            ticket = core.local.ticket(item.name, item.tags) if item.is_local else None
             found, lease = await self._open(item)
             stored = None if found is None else decode_rows(found)
             if stored is not None:
                 # It is as old as Redis's answer, so whoever joined since then asks again.
                 self._keep(item, ticket, found)
+                ticket = None
                 return stored
             is_over = lease is None or await self._is_over(lease)
             flight.has_left = True
@@ -216,15 +217,17 @@ class Reader:
             payload = flight.payload
             if not _may_keep(item, rows, payload):
                 payload = None
-            if lease is None and ticket is not None and core.transport is None:
-                flight.is_accepted = self._keep(item, ticket, payload)
-            else:
+            if lease is not None:
                 keep = payload if is_over else None
                 _ = core.database.keeper.start(self._store(item, flight, lease, ticket, keep))
                 is_handed_over = True
+            elif core.transport is None:
+                flight.is_accepted = self._keep(item, ticket, payload)
+                ticket = None
             return rows
         finally:
             if not is_handed_over:
+                self._keep(item, ticket, None)
                 self._flights.end(item.name, flight)
 
     async def _load(self, flight: Flight, load: Load) -> Sequence[Row]:
@@ -289,7 +292,7 @@ class Reader:
         self,
         item: Item,
         flight: Flight,
-        lease: Lease | None,
+        lease: Lease,
         ticket: Ticket | None,
         payload: bytes | None,
     ) -> None:
@@ -297,7 +300,7 @@ class Reader:
         core, transport = self._core, self._core.transport
         self._flights.seal(item.name, flight)
         try:
-            if transport is not None and lease is not None:
+            if transport is not None:
                 flight.is_accepted = await self._fill(transport, item, lease, payload)
         except CacheError:
             core.counters.errors += 1

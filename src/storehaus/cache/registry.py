@@ -131,6 +131,19 @@ class Registered(Struct, frozen=True):
     age_seconds: float
     secured: bool
 
+    @property
+    def is_local(self) -> bool:
+        """Whether processes keep its rows in memory of their own."""
+        return self._declares("local")
+
+    @property
+    def has_external_writes(self) -> bool:
+        """Whether triggers tell of writes that nobody announced."""
+        return self._declares("external_writes")
+
+    def _declares(self, word: str) -> bool:
+        return bool(msgspec.json.decode(self.declaration)[word])
+
 
 class Edge(Struct, frozen=True):
     """A foreign key through which the database writes to a table by itself.

@@ -7,7 +7,7 @@ from storehaus.cache.directory import Cached, Directory, place_of
 from storehaus.cache.names import generation_tag, queries_tag, record_name, row_tag
 from storehaus.model import ColumnInfo
 from storehaus.model.wire import encoder
-from storehaus.store.change import Change, Operation, Outcome
+from storehaus.store.change import Operation, Outcome
 
 __all__ = ["Touches"]
 
@@ -49,7 +49,8 @@ class Touches:
         """Add everything of some tables."""
         for oid in oids:
             self.tables.add(oid)
-            self.is_local = self.is_local or is_local(directory, oid)
+            known = directory.registered.get(oid)
+            self.is_local = self.is_local or (known is not None and known.is_local)
 
     def names(self) -> tuple[list[bytes], list[bytes]]:
         """Give the names of entries and of tags."""
@@ -62,31 +63,22 @@ class Touches:
         info = outcome.change.table
         cached = directory.serving.get(place_of(info))
         models = outcome.models
-        # A process that declares something else cannot know what others keep.
-        if cached is None or models is None or len(models) > MOST_ROWS:
-            self.add_tables((oid,), directory)
+        if models is not None and not models:
             return
-        if not models:
+        # A process that declares something else cannot know what others keep.
+        if cached is None or models is None or len(self.entries) + len(models) > MOST_ROWS:
+            self.add_tables((oid,), directory)
             return
         self.is_local = self.is_local or cached.params.local
-        if len(self.entries) + len(models) > MOST_ROWS:
-            self.add_tables((oid,), directory)
-            return
         self.entries.update(_records(cached, models))
         self.tags.add(row_tag(oid))
         fields = [info.by_name[name] for name in cached.params.tags]
-        if any(_may_change(outcome.change, outcome, column) for column in fields):
+        if any(_may_change(outcome, column) for column in fields):
             # Nobody here knows the old values, so results about them may be any.
             self.tags.add(queries_tag(oid))
             return
         for column in fields:
             self.tags.update(row_tag(oid, column.name, each) for each in _values(column, models))
-
-
-def is_local(directory: Directory, oid: int) -> bool:
-    """Say whether processes may keep rows of a table in memory of their own."""
-    found = directory.registered.get(oid)
-    return found is not None and '"local":true' in found.declaration
 
 
 def _records(cached: Cached, models: Sequence[Any]) -> Iterable[bytes]:
@@ -102,15 +94,14 @@ def _values(column: ColumnInfo, models: Sequence[Any]) -> list[Any]:
     return values if encode is None else [None if v is None else encode(v) for v in values]
 
 
-def _may_change(change: Change[Any], outcome: Outcome[Any], column: ColumnInfo) -> bool:
+def _may_change(outcome: Outcome[Any], column: ColumnInfo) -> bool:
     """Say whether rows had another value in a column before."""
+    change = outcome.change
     if outcome.inserted is not None:
         return not all(outcome.inserted)
     if change.operation is not Operation.UPDATE or not column.updatable:
         return False
     changes = change.changes
-    if changes is None:
-        return True
     if not isinstance(changes, Mapping):
         return True
     return any((each if isinstance(each, str) else each.name) == column.name for each in changes)

@@ -94,8 +94,13 @@ async def close_cache(cache: "CacheManager | None") -> None:
 
 
 def know_model(cache: "CacheManager | None", info: TableInfo) -> None:
-    """Let the cache know a model that is used."""
+    """Let the cache know a model that is used.
+
+    Raises:
+        ConfigurationError: When other processes declare something else.
+    """
     if cache is not None:
+        cache.check(info)
         cache.know(info)
 
 
