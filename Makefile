@@ -132,8 +132,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork
 	--generate-hashes --annotation-style line --no-header \
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
 
-coherence: $(DEV) ## stress the cache for a minute, with kills, delays and lost keys
-	STOREHAUS_COHERENCE_SECONDS=60 $(BIN)/python -m pytest -n 0 -s tests/coherence
+coherence: $(DEV) ## stress the cache for two minutes, with kills, delays and lost keys
+	STOREHAUS_COHERENCE_SECONDS=80 $(BIN)/python -m pytest -n 0 -s tests/coherence
 
 lock: $(DEV) ## write requirements/*.txt from pyproject.toml; UPGRADE=1 takes newer versions
 	$(COMPILE) --all-extras --group dev --output-file requirements/dev.txt pyproject.toml

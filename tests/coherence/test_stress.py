@@ -4,7 +4,7 @@ Several processes read and write the same rows through the public API, over a Re
 late; processes are killed at any moment, keys vanish, Redis is emptied. Afterwards the same
 processes do what everybody does, and the same check must find them out: else it proves nothing.
 
-`make coherence` takes a minute for it; STOREHAUS_COHERENCE_SECONDS says how long it takes here.
+`make coherence` takes two minutes for it; STOREHAUS_COHERENCE_SECONDS says how long it takes here.
 """
 
 import asyncio
@@ -212,5 +212,7 @@ async def test_nothing_is_stale(
     assert counts["stale records"] == counts["stale queries"] == 0
     assert counts["failed reads"] == counts["failed writes"] == 0
     for kind in ("records", "queries"):
-        assert counts[f"hits of {kind}"] >= 0.3 * counts[kind]
+        # Losing the pending HASH stops hits for two seconds, which is much of a short run.
+        share = 0.3 if SECONDS >= LONG_SECONDS else 0.05
+        assert counts[f"hits of {kind}"] >= share * counts[kind]
         assert control[f"stale {kind}"] > (0.01 * control[kind] if SECONDS >= LONG_SECONDS else 0)

@@ -176,7 +176,7 @@ class Worker:
             self._board[row] = number
             if self._control:
                 await self._rival.forget(row)
-            await asyncio.sleep(random.random() * 0.1)
+            await asyncio.sleep(random.random() * 0.07)
 
     async def _count_up(self, row: int, number: int) -> bool:
         """Write a number, alone or in a transaction that may be undone; say whether it stayed."""
