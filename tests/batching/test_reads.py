@@ -126,6 +126,17 @@ async def test_same_id_gives_instances_of_their_own(gated: GatedDriver) -> None:
     assert [call.params for call in gated.calls] == [(5,), (5,)]
 
 
+async def test_same_id_gives_arrays_of_their_own(gated: GatedDriver) -> None:
+    """Also those of the row that the server sent once."""
+    store = await filled(gated)
+
+    found = await asyncio.gather(*(store.get(i) for i in (1, 2, 2, 2, 3)), store.get_many([3, 3]))
+
+    rows: list[Any] = [*found[:5], *found[5]]
+    assert [row.id for row in rows] == [1, 2, 2, 2, 3, 3, 3]
+    assert len({id(row.__tags__) for row in rows}) == len(rows)
+
+
 async def test_transaction_reads_on_its_own_connection(gated: GatedDriver) -> None:
     """It sees what it wrote, and shares nothing, though others are under way."""
     store = await filled(gated, 3)

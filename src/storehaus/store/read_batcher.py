@@ -6,6 +6,7 @@ gives all that was durable when it was asked for.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
@@ -27,14 +28,16 @@ class _Batch(Sharers):
 
     Attributes:
         keys: What they ask for.
+        repeated: Those that several callers ask for.
         waiting: One for each; it gets the rows of all, or None to read alone.
     """
 
-    __slots__ = ("keys", "waiting")
+    __slots__ = ("keys", "repeated", "waiting")
 
     def __init__(self) -> None:
         super().__init__()
         self.keys: list[_Key] = []
+        self.repeated: frozenset[_Key] = frozenset()
         self.waiting: list[asyncio.Future[_Found | None]] = []
 
 
@@ -61,9 +64,7 @@ class ReadBatcher:
         if self._under_way and self._may_share():
             found = await self._shared((key,))
             if found is not None:
-                row = found.get(self._table.key.wire_id(key))
-                # Somebody else may have asked for the same row.
-                return None if row is None else self._table.reader.own(row)
+                return found.get(self._table.key.wire_id(key))
         rows = await self._alone(self._table.select_by_key, key)
         return rows[0] if rows else None
 
@@ -72,8 +73,7 @@ class ReadBatcher:
         if self._under_way and len(keys) < MOST_CALLS and self._may_share():
             found = await self._shared(keys)
             if found is not None:
-                own = self._table.reader.own
-                return {each: own(row) for each, row in found.items()}
+                return found
         return self._by_id(await self._alone(*self._by_keys(keys)))
 
     def _may_share(self) -> bool:
@@ -98,10 +98,15 @@ class ReadBatcher:
         batch.waiting.append(waiter)
         batch.count += 1
         try:
-            return await waiter
+            found = await waiter
         except asyncio.CancelledError:
             batch.leave()
             raise
+        if found is None or not batch.repeated or batch.repeated.isdisjoint(keys):
+            return found
+        # Whoever changes an array of his row must not change another caller's.
+        own, ids = self._table.reader.own, map(self._table.key.wire_id, keys)
+        return {each: own(found[each]) for each in ids if each in found}
 
     def _send(self, batch: _Batch, kind: Hashable) -> None:
         if self._open.get(kind) is batch:
@@ -112,7 +117,11 @@ class ReadBatcher:
 
     async def _run(self, batch: _Batch) -> None:
         try:
-            found = await self._fetch(list(dict.fromkeys(batch.keys)))
+            keys = list(dict.fromkeys(batch.keys))
+            if len(keys) < len(batch.keys):
+                counts = Counter(batch.keys)
+                batch.repeated = frozenset(key for key in keys if counts[key] > 1)
+            found = await self._fetch(keys)
         except asyncio.CancelledError:
             _fail(batch, ConnectionFailed("the haus was closed", sent=True))
             raise

@@ -67,7 +67,8 @@ class RowReader(Generic[M]):
             return row
         values = list(row)
         for place in self._arrays:
-            values[place] = values[place] and list(values[place])
+            value = values[place]
+            values[place] = None if value is None else list(value)
         return values
 
     def model(self, row: Row) -> M:
