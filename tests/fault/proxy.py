@@ -78,10 +78,14 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        if self._refusing:
+        try:
+            if self._refusing:
+                raise ConnectionRefusedError
+            upstream_reader, upstream_writer = await self._connect()
+        except OSError:
+            # Nor does anybody get through to a server that is not there.
             writer.transport.abort()
             return
-        upstream_reader, upstream_writer = await self._connect()
         pair = {writer, upstream_writer}
         self._writers |= pair
         try:
