@@ -34,7 +34,7 @@ from storehaus.driver.embedded import EmbeddedPostgres
 Work = Callable[[], Awaitable[object]]
 
 
-class Reading(Model, table="reading"):
+class Measured(Model):
     """Eight columns of the usual types, beside the system fields."""
 
     id: Field[int] = field(primary_key=True)
@@ -45,6 +45,10 @@ class Reading(Model, table="reading"):
     valid: Field[bool]
     taken_at: Field[datetime]
     note: Field[str | None] = field(default=None)
+
+
+class Reading(Measured, table="reading"):
+    """A table that is not cached."""
 
 
 COLUMNS = ("station", "unit", "value", "price", "valid", "taken_at", "id", "note")
@@ -75,6 +79,7 @@ class Bench:
     haus: StoreHaus
     store: GenericStore[Reading]
     raw: asyncpg.Pool
+    url: str
 
 
 @asynccontextmanager
@@ -93,7 +98,7 @@ async def bench(*, rows: int = 0) -> AsyncGenerator[Bench]:
             if rows:
                 await store.load(readings(rows))
                 await raw.execute('VACUUM ANALYZE "reading"')
-            yield Bench(haus, store, raw)
+            yield Bench(haus, store, raw, url or "")
     finally:
         if server is not None:
             await server.stop()

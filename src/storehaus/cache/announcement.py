@@ -5,7 +5,6 @@ transaction: until it is over, nobody stores what he has read. What Redis does n
 to the outbox, as part of the transaction itself.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -68,7 +67,7 @@ class Announcement:
         self._over = 0
         self._is_blocked = False
         self.sent_at = 0.0
-        """When it was sent last, by the clock of the event loop."""
+        """When it was sent last, by `Core.now`."""
 
     @classmethod
     def of(cls, unit: Unit, core: Core, open_: set["Announcement"]) -> "Announcement":
@@ -115,17 +114,16 @@ class Announcement:
         self._entries, self._tags = self._touches.names()
         core.local.block(self._entries, self._tags)
         self._is_blocked = True
-        loop = asyncio.get_running_loop()
         heard = await self.send()
-        is_written = not heard or self._touches.is_local or not core.is_trusted(loop.time())
+        is_written = not heard or self._touches.is_local or not core.is_trusted(core.now())
         if is_written:
             await self._write(unit)
-        while heard and loop.time() - self.sent_at > core.timing.window / 2:
+        while heard and core.now() - self.sent_at > core.timing.window / 2:
             heard = await self.send()
             if not heard and not is_written:
                 await self._write(unit)
         if not heard and core.transport is not None:
-            core.bypass((*self._entries, *self._tags), loop.time())
+            core.bypass((*self._entries, *self._tags), core.now())
         self._open.add(self)
 
     async def send(self) -> bool:
@@ -133,7 +131,7 @@ class Announcement:
         core, transport = self._core, self._core.transport
         if transport is None or not transport.is_usable:
             return False
-        self.sent_at = asyncio.get_running_loop().time()
+        self.sent_at = core.now()
         try:
             await transport.intend(
                 self._transaction,
@@ -157,7 +155,7 @@ class Announcement:
         core.local.unblock(self._entries, self._tags)
         if fate is Fate.UNKNOWN:
             # It may still happen: the server has the COMMIT, and the answer was lost.
-            now = asyncio.get_running_loop().time()
+            now = core.now()
             core.bypass((*self._entries, *self._tags), now)
 
     async def _write(self, unit: Unit) -> None:

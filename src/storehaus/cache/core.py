@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from time import monotonic
 
 from storehaus.cache.directory import Cached, Directory, Place, make_directory, place_of
 from storehaus.cache.local import LocalTier
@@ -32,12 +33,13 @@ class Core:
     """
 
     __slots__ = (
-        "_bypassed",
         "_models",
+        "bypassed",
         "counters",
         "database",
         "directory",
         "local",
+        "now",
         "polled_at",
         "timing",
         "transport",
@@ -59,14 +61,17 @@ class Core:
         self.timing = timing
         self.ttl_seconds = ttl_seconds
         self.counters = Counters()
+        self.now = monotonic
+        """What tells the time; an event loop's own may stand still while something is computed."""
         self.directory: Directory | None = None
         """What is known; None before the first poll."""
         self.polled_at = float("-inf")
-        """When the last poll began whose rows were all applied, by the clock of the loop."""
+        """When the last poll began whose rows were all applied, by `now`."""
         self.wake = asyncio.Event()
         """Set to poll at once."""
         self._models: dict[Place, TableInfo] = {}
-        self._bypassed: dict[bytes, float] = {}
+        self.bypassed: dict[bytes, float] = {}
+        """Names that must not be used, and until when."""
 
     def know(self, info: TableInfo) -> None:
         """Learn of a model that is used here."""
@@ -79,16 +84,12 @@ class Core:
         """The models that are used here."""
         return tuple(self._models.values())
 
-    def now(self) -> float:
-        """Time of the event loop."""
-        return asyncio.get_running_loop().time()
-
     def learn(self, state: State, infos: Sequence[TableInfo]) -> Directory:
         """Take what was read of the database; `state.oids` are those of `infos`."""
         self.directory = make_directory(
             state,
             infos,
-            now=asyncio.get_running_loop().time(),
+            now=self.now(),
             timing=self.timing,
             ttl_seconds=self.ttl_seconds,
             before=self.directory,
@@ -114,20 +115,15 @@ class Core:
         """Use no entries of these names for T: they may be stale, and only the outbox says so."""
         until = now + self.timing.trust
         self.forgive(now)
-        self._bypassed.update(dict.fromkeys(names, until))
+        self.bypassed.update(dict.fromkeys(names, until))
 
     def forgive(self, now: float) -> None:
         """Let names be used again whose time is over."""
-        self._bypassed = {name: end for name, end in self._bypassed.items() if end > now}
-
-    @property
-    def bypasses(self) -> bool:
-        """Whether there are names that must not be used."""
-        return bool(self._bypassed)
+        self.bypassed = {name: end for name, end in self.bypassed.items() if end > now}
 
     def is_bypassed(self, names: Iterable[bytes], now: float) -> bool:
         """Whether one of these names must not be used now."""
-        bypassed = self._bypassed
+        bypassed = self.bypassed
         return bool(bypassed) and any(bypassed.get(name, 0.0) > now for name in names)
 
     def uses_local(self, cached: Cached) -> bool:

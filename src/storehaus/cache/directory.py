@@ -34,7 +34,7 @@ class Cached(Struct, frozen=True, kw_only=True):
         generation: The tag that all its rows carry.
         is_exact: Whether Python and PostgreSQL agree on which ids are equal; else no row is kept,
             only results of queries.
-        ready_at: Hits are served from then on, by the clock of the event loop.
+        ready_at: Hits are served from then on, by `Core.now`.
         ttl_ms: How long an entry lives.
         id_type: Of ids that are one value and travel as they are; None for all others.
         names: Names of rows that were asked for lately, by such an id.
@@ -140,7 +140,7 @@ def make_directory(
     Args:
         state: What was read; its `oids` are those of `infos`.
         infos: The models known.
-        now: Time of the event loop.
+        now: Time now, by `Core.now`.
         timing: The constants.
         ttl_seconds: How long entries live where a model does not say.
         before: What was known until now; what has not changed is taken over.

@@ -80,7 +80,7 @@ class LocalTier:
 
         Args:
             name: Its name.
-            now: Time of the event loop.
+            now: Time now, by `Core.now`.
         """
         item = self._items.pop(name, None)
         if item is None:

@@ -1,6 +1,5 @@
 """The two seams of the store: what is written is announced, and what is read is looked up."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from storehaus.cache.reader import Item, Reader
 from storehaus.driver import Row
 from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
+from storehaus.store.binding import find
 from storehaus.store.caching import Key, Question
 from storehaus.store.change import Outcome
 from storehaus.store.plugin import Plugin
@@ -85,11 +85,11 @@ class CachedReads:
         name = cached.names.get(record_id)
         if name is None:
             return None
-        now = asyncio.get_running_loop().time()
-        if now - core.polled_at >= core.timing.trust or cached.ready_at > now or core.bypasses:
+        now = core.now()
+        if now - core.polled_at >= core.timing.trust or cached.ready_at > now or core.bypassed:
             return None
         found = core.local.get(name, now)
-        if found is None or core.database.joined() is not None:
+        if found is None or find(core.database) is not None:
             return None
         read, body = found
         rows = read(body)
@@ -166,7 +166,7 @@ class CachedReads:
         core, info = self._core, table.info
         if info.cache is None:
             return None
-        if core.database.joined() is not None:
+        if find(core.database) is not None:
             return None
         found = core.serving(info, core.now()) if table.key.is_exact else None
         if found is None:
@@ -177,7 +177,7 @@ class CachedReads:
         """Say where the result of a query is kept, None where it cannot be."""
         core = self._core
         directory = core.directory
-        if directory is None or not directory.serving or core.database.joined() is not None:
+        if directory is None or not directory.serving or find(core.database) is not None:
             return None
         plan = plan_of(question)
         if plan is None:

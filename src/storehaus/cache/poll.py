@@ -69,7 +69,7 @@ class Poll:
             StorehausError: When the database or Redis did not answer.
         """
         core = self._core
-        began = asyncio.get_running_loop().time()
+        began = core.now()
         database = core.database
         if core.directory is None and not is_there(await database.driver.fetch(IS_THERE, ())):
             return
@@ -160,9 +160,8 @@ class Poll:
             log.exception("the outbox of the cache could not be read")
 
     async def _remind(self) -> None:
-        now = asyncio.get_running_loop().time()
         for each in tuple(self._open):
-            if now - each.sent_at > self._core.timing.window / 2:
+            if self._core.now() - each.sent_at > self._core.timing.window / 2:
                 await each.send()
 
 

@@ -334,8 +334,7 @@ class Reader:
         if payload is None:
             local.give_back(ticket)
             return False
-        now = asyncio.get_running_loop().time()
-        return local.put(ticket, payload, now=now, ttl_seconds=item.ttl_ms / 1000)
+        return local.put(ticket, payload, now=self._core.now(), ttl_seconds=item.ttl_ms / 1000)
 
     def _payload(
         self, item: Item, value: bytes | None, generations: Sequence[bytes | None]
