@@ -126,6 +126,11 @@ class Core:
         bypassed = self.bypassed
         return bool(bypassed) and any(bypassed.get(name, 0.0) > now for name in names)
 
+    def keeps(self, *, is_local: bool) -> bool:
+        """Whether there is anywhere to look for entries, or to put them, now."""
+        transport = self.transport
+        return is_local or (transport is not None and transport.is_usable)
+
     def uses_local(self, cached: Cached) -> bool:
         """Whether entries of a table are kept in this process."""
         return self.local.max_items > 0 and (self.transport is None or cached.params.local)

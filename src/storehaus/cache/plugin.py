@@ -109,7 +109,7 @@ class CachedReads:
         item = self.record(cached, key)
         if item.is_local and type(key[0]) is cached.id_type:
             _remember(cached.names, key[0], item.name)
-        if self._core.is_bypassed((item.name, *item.tags), self._core.now()):
+        if not self._is_asked(item):
             return await load(key)
 
         async def ask() -> Sequence[Row]:
@@ -136,8 +136,7 @@ class CachedReads:
         if cached is None:
             return await load(keys)
         items = {key: self.record(cached, key) for key in keys}
-        now = self._core.now()
-        if any(self._core.is_bypassed((item.name, *item.tags), now) for item in items.values()):
+        if not all(map(self._is_asked, items.values())):
             return await load(keys)
         return await self._reader.many(table, items, load)
 
@@ -146,7 +145,7 @@ class CachedReads:
     ) -> Sequence[Row]:
         """Give the rows of a query."""
         item = self._query(question)
-        if item is None:
+        if item is None or not self._is_asked(item):
             return await load(question.statement)
         return await self._reader.rows(item, lambda: load(question.statement))
 
@@ -173,6 +172,16 @@ class CachedReads:
             core.counters.bypassed += 1
         return found
 
+    def _is_asked(self, item: Item) -> bool:
+        """Say whether the cache may be asked for an item now, and can keep it."""
+        core = self._core
+        if core.keeps(is_local=item.is_local) and not (
+            core.bypassed and core.is_bypassed((item.name, *item.tags), core.now())
+        ):
+            return True
+        core.counters.bypassed += 1
+        return False
+
     def _query(self, question: Question) -> Item | None:
         """Say where the result of a query is kept, None where it cannot be."""
         core = self._core
@@ -193,9 +202,6 @@ class CachedReads:
         try:
             name = query_name(cached[0].oid, statement.text, statement.params, reader)
         except (ValueError, TypeError, OverflowError):
-            return None
-        if core.is_bypassed((name, *tags), now):
-            core.counters.bypassed += 1
             return None
         return Item(
             name=name,
