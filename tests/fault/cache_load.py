@@ -24,7 +24,8 @@ class Load:
         hauses: Open ones, as if each was a process of its own.
 
     Attributes:
-        counts: Reads and writes, and how many of them failed.
+        counts: Reads and writes; those that were stale, and those of them that were stale where the
+            row was written.
         errors: What they failed with.
         worst_seconds: How old the oldest answer was: the time between the acknowledgement of the
             first commit that it lacks, and the moment when it was asked for.
@@ -48,7 +49,10 @@ class Load:
             tasks = [
                 group.create_task(work)
                 for number, haus in enumerate(self._hauses)
-                for work in (self._write(haus, number), *(self._read(haus) for _ in range(3)))
+                for work in (
+                    self._write(haus, number),
+                    *(self._read(haus, number) for _ in range(3)),
+                )
             ]
             yield self
             for task in tasks:
@@ -75,9 +79,12 @@ class Load:
                 lambda: counters.hits >= hits and counters.query_hits >= queries  # noqa: B023 - waited for at once
             )
 
+    def _own(self, number: int) -> range:
+        return range(number, ROWS, len(self._hauses))
+
     async def _write(self, haus: StoreHaus, number: int) -> None:
         store = haus.store(Town)
-        own = range(number, ROWS, len(self._hauses))
+        own = self._own(number)
         while True:
             row = random.choice(own)
             try:
@@ -89,7 +96,7 @@ class Load:
             self.counts["writes"] += 1
             await asyncio.sleep(random.random() * 0.03)
 
-    async def _read(self, haus: StoreHaus) -> None:
+    async def _read(self, haus: StoreHaus, number: int) -> None:
         store = haus.store(Town)
         query = QueryBuilder(Town).filter(Town.country == LAND).select(sum_(Town.budget))
         while True:
@@ -98,7 +105,9 @@ class Load:
             try:
                 if random.random() < 0.7:
                     row = random.randrange(ROWS)
-                    self._compare(asked, before[row], int((await store.get(row)).budget), (row,))
+                    found = int((await store.get(row)).budget)
+                    self.counts["stale own"] += found < before[row] and row in self._own(number)
+                    self._compare(asked, before[row], found, (row,))
                 else:
                     ((total,),) = await store.select(query)
                     self._compare(asked, sum(before.values()), int(total or 0), range(ROWS))

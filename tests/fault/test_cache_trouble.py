@@ -211,4 +211,5 @@ async def test_nothing_fails_and_nothing_is_older_than_the_bound(
         await made.load.hits()
     assert made.load.errors == []
     assert made.load.worst_seconds < TRUST
+    assert made.load.counts["stale own"] == 0
     assert [made.state(0), made.state(1)] == ["open", "open"], "closed hauses ask nobody"
