@@ -61,7 +61,7 @@ class RedisServer:
         with contextlib.closing(redis.Redis(unix_socket_path=str(self.socket))) as client:
             return client.execute_command(*command)
 
-    def keys(self) -> list[bytes]:
+    def all_keys(self) -> list[bytes]:
         """Give all keys."""
         found = self.run("KEYS", "*")
         assert isinstance(found, list)

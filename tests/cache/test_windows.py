@@ -73,7 +73,7 @@ class Actors:
 
     async def drop(self, is_meant: Callable[[bytes], bool]) -> None:
         """Let Redis lose some keys."""
-        for key in await asyncio.to_thread(self.server.keys):
+        for key in await asyncio.to_thread(self.server.all_keys):
             if is_meant(key):
                 await self.run("UNLINK", key)
 

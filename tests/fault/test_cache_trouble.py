@@ -80,7 +80,7 @@ async def _flush(scene: Scene) -> None:
 
 async def _lose_pending(scene: Scene) -> None:
     for _ in range(3):
-        for key in await asyncio.to_thread(scene.server.keys):
+        for key in await asyncio.to_thread(scene.server.all_keys):
             if key.endswith(b":p"):
                 await scene.run("UNLINK", key)
         await scene.load.more(100)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,7 +11,7 @@ from storehaus.cache.announcement import Announcement
 from storehaus.cache.codec import decode_rows
 from storehaus.cache.core import TAG_SLACK_MS, Core, log
 from storehaus.cache.directory import Cached
-from storehaus.cache.entry import check_entry
+from storehaus.cache.entry import check_entry, fingerprint_of, read_entry
 from storehaus.cache.local import LocalTier
 from storehaus.cache.names import generation_tag, queries_tag
 from storehaus.cache.plugin import CachedReads, CachePlugin
@@ -278,18 +277,14 @@ class CacheManager:
                 reason += "; a transaction has announced a write, and nobody has read it since"
             return Explanation(key=key, verdict="miss", reason=reason)
         left = await self._ask(transport.remaining_ms(name))
-        ttl_seconds = None if left is None else left / 1000
-        found = partial(Explanation, key=key, size=len(value), ttl_seconds=ttl_seconds)
-        is_record = name.startswith(b"r:")
-        tags = (generation,) if is_record else None
-        if check_entry(value, cached.fingerprint, tags) is not None:
-            shown = "it is there" if is_record else "it is there; its tags were not compared"
-            return found(verdict="hit", reason=shown)
-        if check_entry(value, cached.fingerprint, None) is None:
-            reason = "its bytes are damaged, or of another version of the model"
-        else:
-            reason = "the whole table was written to since it was stored"
-        return found(verdict="miss", reason=reason)
+        verdict, reason = _judge(name, value, cached, generation)
+        return Explanation(
+            key=key,
+            verdict=verdict,
+            reason=reason,
+            size=len(value),
+            ttl_seconds=None if left is None else left / 1000,
+        )
 
     async def _cold_seconds(self) -> float:
         transport = self._core.transport
@@ -346,7 +341,9 @@ class CacheManager:
             return None
         values = await self._ask(core.transport.read((item.name, *item.tags)))
         value, *generations = values or (None,)
-        payload = None if value is None else check_entry(value, item.fingerprint, generations)
+        payload = (
+            None if value is None else check_entry(item.name, value, item.fingerprint, generations)
+        )
         return None if payload is None else decode_rows(payload)
 
     async def _ask(self, request: Awaitable[Any]) -> Any:
@@ -366,6 +363,20 @@ class CacheManager:
             await self._ask(core.transport.intend(None, names, tags, tag_ttl_ms=tag_ttl_ms))
         texts = [[each.decode() for each in part] for part in (names, tags)]
         await core.database.driver.fetch(WRITE, texts)
+
+
+def _judge(name: bytes, value: bytes, cached: Cached, generation: bytes | None) -> tuple[str, str]:
+    """Give verdict and reason for an entry that Redis keeps."""
+    is_query = name.startswith(b"q:")
+    # Which tables a query is about, nobody can tell by its name.
+    expected = fingerprint_of(value) if is_query else cached.fingerprint
+    if read_entry(name, value, expected) is None:
+        return "miss", "its bytes are damaged, or of another version of the model"
+    if is_query:
+        return "hit", "it is there; its tags and the version of its models were not compared"
+    if check_entry(name, value, cached.fingerprint, (generation,)) is None:
+        return "miss", "the whole table was written to since it was stored"
+    return "hit", "it is there"
 
 
 def _name_of(key: str) -> bytes:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from storehaus.cache.codec import decode_rows, encode_rows
 from storehaus.cache.core import TAG_SLACK_MS, Core
-from storehaus.cache.entry import check_entry, make_entry
+from storehaus.cache.entry import check_entry, make_entry, read_entry
 from storehaus.cache.flights import Flight, Flights
 from storehaus.cache.local import Ticket
 from storehaus.cache.transport import CacheTransport, Finding, Lease
@@ -259,8 +259,16 @@ class Reader:
             self._core.counters.errors += 1
             return None, None
         if opened.finding is Finding.HIT and opened.value is not None:
-            return check_entry(opened.value, item.fingerprint, None), None
+            return await self._sound(transport, item, opened.value), None
         return None, opened.lease
+
+    async def _sound(self, transport: CacheTransport, item: Item, value: bytes) -> bytes | None:
+        """Give the payload of an entry, and drop it where it is damaged: nobody else would."""
+        payload = read_entry(item.name, value, item.fingerprint)
+        if payload is not None and decode_rows(payload) is not None:
+            return payload
+        await transport.intend(None, (item.name,), (), tag_ttl_ms=item.tag_ttl_ms)
+        return None
 
     async def _wait(self, transport: CacheTransport, item: Item) -> bytes | None:
         """Wait a little for what another process is reading."""
@@ -316,7 +324,7 @@ class Reader:
             counters.refused += 1
             await transport.release(item.name, lease)
             return False
-        value = make_entry(item.fingerprint, lease.generations, payload)
+        value = make_entry(item.name, item.fingerprint, lease.generations, payload)
         is_stored = await transport.fill(
             item.name, item.tags, lease, value, ttl_ms=item.ttl_ms, tag_ttl_ms=item.tag_ttl_ms
         )
@@ -341,8 +349,8 @@ class Reader:
     ) -> bytes | None:
         if value is None:
             return None
-        payload = check_entry(value, item.fingerprint, generations)
-        if payload is None:
+        payload = check_entry(item.name, value, item.fingerprint, generations)
+        if payload is None and read_entry(item.name, value, item.fingerprint) is None:
             self._core.counters.unfit += 1
         return payload
 
