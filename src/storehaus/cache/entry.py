@@ -2,8 +2,8 @@
 
     magic 3 | fingerprint 8 | number of tags 1 | their generations 8 each | checksum 4 | payload
 
-The checksum is of name, header and payload, so that bytes which were damaged, or belong under another name,
-do not count. It is no signature: whoever may write to Redis may write what he likes.
+The checksum is of name, header and payload, so that bytes which were damaged, or belong under
+another name, do not count. It is no signature: whoever may write to Redis may write what he likes.
 """
 
 from collections.abc import Sequence
