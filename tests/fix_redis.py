@@ -42,7 +42,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket)]
+        command = [_program(), "--port", "0", "--unixsocket", str(self.socket)]
         command += ["--dir", str(self._folder), "--daemonize", "no", "--save", "", *self._options]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -86,6 +86,11 @@ class RedisServer:
     def _signal(self, number: int) -> None:
         assert self._process is not None
         os.kill(self._process.pid, number)
+
+
+def _program() -> str:
+    """Give the program that is started; `STOREHAUS_TEST_REDIS_SERVER` names another one."""
+    return os.environ.get("STOREHAUS_TEST_REDIS_SERVER") or str(get_binary_path())
 
 
 @pytest.fixture(scope="session")

@@ -185,9 +185,12 @@ class CacheManager:
         if core.transport is None:
             return True, "in this process; no Redis is configured"
         try:
-            return True, await core.transport.ping()
+            server = await core.transport.ping()
+            # What may connect may still not be allowed to run scripts.
+            await core.transport.cold_ms()
         except CacheError as error:
             return False, str(error)
+        return True, server
 
     async def get_record(self, model: type[M], record_id: Any) -> M | None:
         """Give a row if it is cached, None if it is not. The database is not asked."""

@@ -4,7 +4,7 @@ Nothing is tried twice. A server that does not answer within `Timing.patience` i
 until a probe gets an answer; whoever waits for it gets an error at once.
 
 A user of an ACL needs the keys `prefix:*` and `+@connection +info +mget +evalsha +eval +get +set
-+del +exists +pttl +pexpire +hget +hset +hmget +hdel +hscan +time`.
++del +pttl +pexpire +hget +hset +hmget +hdel +hscan +time`.
 """
 
 import asyncio
