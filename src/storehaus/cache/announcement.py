@@ -45,6 +45,7 @@ class Announcement:
         "_core",
         "_entries",
         "_is_blocked",
+        "_is_heard",
         "_open",
         "_over",
         "_tags",
@@ -66,6 +67,7 @@ class Announcement:
         self._transaction: int | None = None
         self._over = 0
         self._is_blocked = False
+        self._is_heard = True
         self.sent_at = 0.0
         """When it was sent last, by `Core.now`."""
 
@@ -115,15 +117,15 @@ class Announcement:
         core.local.block(self._entries, self._tags)
         self._is_blocked = True
         heard = await self.send()
-        is_written = not heard or self._touches.is_local or not core.is_trusted(core.now())
+        is_written = not heard or self._touches.is_held or not core.is_trusted(core.now())
         if is_written:
             await self._write(unit)
         while heard and core.now() - self.sent_at > core.timing.window / 2:
             heard = await self.send()
             if not heard and not is_written:
                 await self._write(unit)
-        if not heard and core.transport is not None:
-            core.bypass((*self._entries, *self._tags), core.now())
+        # What is kept in this process only was dropped; it needs nobody to hear of it.
+        self._is_heard = heard or core.transport is None
         self._open.add(self)
 
     async def send(self) -> bool:
@@ -153,10 +155,9 @@ class Announcement:
             return
         core = self._core
         core.local.unblock(self._entries, self._tags)
-        if fate is Fate.UNKNOWN:
-            # It may still happen: the server has the COMMIT, and the answer was lost.
-            now = core.now()
-            core.bypass((*self._entries, *self._tags), now)
+        # Unknown is that the server has the COMMIT, and the answer was lost: it may still happen.
+        if fate is Fate.UNKNOWN or (fate is Fate.COMMITTED and not self._is_heard):
+            core.bypass((*self._entries, *self._tags), core.now())
 
     async def _write(self, unit: Unit) -> None:
         core = self._core

@@ -133,4 +133,5 @@ class Core:
 
     def uses_local(self, cached: Cached) -> bool:
         """Whether entries of a table are kept in this process."""
-        return self.local.max_items > 0 and (self.transport is None or cached.params.local)
+        alone = self.transport is None and not cached.is_shared
+        return self.local.max_items > 0 and (alone or cached.params.local)

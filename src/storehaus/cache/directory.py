@@ -34,6 +34,7 @@ class Cached(Struct, frozen=True, kw_only=True):
         generation: The tag that all its rows carry.
         is_exact: Whether Python and PostgreSQL agree on which ids are equal; else no row is kept,
             only results of queries.
+        is_shared: Whether processes keep it in Redis, which those without do not hear of.
         ready_at: Hits are served from then on, by `Core.now`.
         ttl_ms: How long an entry lives.
         id_type: Of ids that are one value and travel as they are; None for all others.
@@ -46,6 +47,7 @@ class Cached(Struct, frozen=True, kw_only=True):
     fingerprint: bytes
     generation: bytes
     is_exact: bool
+    is_shared: bool
     ready_at: float
     ttl_ms: int
     id_type: type[Any] | None
@@ -63,6 +65,7 @@ class Directory(Struct, frozen=True, kw_only=True):
         by_info: The same by model.
         on_delete: For a table, the cached ones that the database writes to when its rows go.
         on_update: The same for its keys changing.
+        held: Tables whose entries processes may keep in memory of their own.
         mismatches: What is wrong between models and declarations, one sentence each.
     """
 
@@ -73,6 +76,7 @@ class Directory(Struct, frozen=True, kw_only=True):
     by_info: Mapping[TableInfo, Cached]
     on_delete: Mapping[int, frozenset[int]]
     on_update: Mapping[int, frozenset[int]]
+    held: frozenset[int]
     mismatches: Sequence[str]
 
     def knows(self, info: TableInfo) -> bool:
@@ -160,7 +164,7 @@ def make_directory(
             # By the clock of the server it may be ready a little earlier or later each time.
             if (
                 same is not None
-                and same.oid == fresh.oid
+                and (same.oid, same.is_shared) == (fresh.oid, fresh.is_shared)
                 and fresh.ready_at <= max(now, same.ready_at + 1)
             ):
                 fresh = same
@@ -174,8 +178,18 @@ def make_directory(
         by_info={each.info: each for each in serving.values()},
         on_delete=on_delete,
         on_update=on_update,
+        held=frozenset(each.oid for each in state.tables if _may_be_held(each, timing)),
         mismatches=mismatches,
     )
+
+
+def _may_be_held(known: Registered, timing: Timing) -> bool:
+    """Say whether processes keep entries of a table, which Redis cannot drop.
+
+    Those without Redis do until they hear that others use it; by 2T all of them have.
+    """
+    age = known.redis_seconds
+    return known.is_local or age is None or age < 2 * timing.trust
 
 
 def _cached(
@@ -189,6 +203,7 @@ def _cached(
         fingerprint=fingerprint([info], VERSION),
         generation=generation_tag(known.oid),
         is_exact=Key(info).is_exact,
+        is_shared=known.redis_seconds is not None,
         ready_at=now + max(0.0, 2 * timing.trust - known.age_seconds),
         ttl_ms=max(1, round((params.ttl_seconds or ttl_seconds) * 1000)),
         id_type=_plain_id(info),

@@ -360,10 +360,10 @@ class CacheManager:
     async def _forget(self, names: tuple[bytes, ...], tags: tuple[bytes, ...]) -> None:
         """Drop entries here, in Redis, and by the outbox in the memory of other processes."""
         core = self._core
-        core.local.drop(names, tags)
         if core.transport is not None and core.transport.is_usable:
             tag_ttl_ms = round(core.ttl_seconds * 1000) + TAG_SLACK_MS
             await self._ask(core.transport.intend(None, names, tags, tag_ttl_ms=tag_ttl_ms))
+        core.local.drop(names, tags)
         texts = [[each.decode() for each in part] for part in (names, tags)]
         await core.database.driver.fetch(WRITE, texts)
 

@@ -102,7 +102,9 @@ class Poll:
             transport.space = state.space
 
     async def _use_redis(self, state: State) -> None:
-        if self._core.transport is not None and not all(each.redis for each in state.tables):
+        if self._core.transport is not None and any(
+            each.redis_seconds is None for each in state.tables
+        ):
             await self._core.database.driver.fetch(USE_REDIS, ())
 
     async def _apply(self, state: State) -> None:
@@ -114,7 +116,9 @@ class Poll:
         self._applied = {each.id for each in waiting}
         core = self._core
         # Where Redis is used, only who has it can say that it has heard.
-        marks = core.transport is not None or not any(each.redis for each in state.tables)
+        marks = core.transport is not None or all(
+            each.redis_seconds is None for each in state.tables
+        )
         if not waiting or not marks:
             return
         driver = core.database.driver
@@ -128,10 +132,13 @@ class Poll:
         core = self._core
         entries = sorted({name.encode() for row in rows for name in row.entries})
         tags = sorted({name.encode() for row in rows for name in row.tags})
-        core.local.drop(entries, tags)
-        if core.transport is not None:
-            tag_ttl_ms = round(core.ttl_seconds * 1000) + TAG_SLACK_MS
-            await core.transport.intend(None, entries, tags, tag_ttl_ms=tag_ttl_ms)
+        try:
+            if core.transport is not None:
+                tag_ttl_ms = round(core.ttl_seconds * 1000) + TAG_SLACK_MS
+                await core.transport.intend(None, entries, tags, tag_ttl_ms=tag_ttl_ms)
+        finally:
+            # Not before that: whoever reads in between would bring back what Redis still has.
+            core.local.drop(entries, tags)
 
     async def _run(self) -> None:
         core = self._core

@@ -122,7 +122,8 @@ class RedisTransport(CacheTransport):
         """Store an entry, if the lease still holds; give whether it did."""
         noted = [part for pair in lease.pending.items() for part in pair]
         keys = (_PENDING, entry, entry + _LEASE, *tags)
-        arguments = (lease.token, b"%d" % lease.boot, value, ttl_ms, tag_ttl_ms, *noted)
+        head = (lease.token, b"%d" % lease.boot, b"".join(lease.generations))
+        arguments = (*head, value, ttl_ms, tag_ttl_ms, *noted)
         answer: int = await self._run(FILL, keys, arguments)
         return answer == 1
 

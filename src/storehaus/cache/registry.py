@@ -37,7 +37,7 @@ _SCHEMA = (
     table_oid oid PRIMARY KEY,
     declaration text NOT NULL,
     since timestamptz NOT NULL,
-    redis boolean NOT NULL DEFAULT false
+    redis_since timestamptz
 )""",
     "COMMENT ON TABLE storehaus.cached_tables IS 'What the models of cached tables declare'",
     """CREATE TABLE IF NOT EXISTS storehaus.cache_outbox (
@@ -69,8 +69,12 @@ SELECT '{}', $2::text[] FROM (SELECT count(*) FROM gone) AS counted
 """
 """Many rows as one that makes whole tables stale."""
 
-USE_REDIS = "UPDATE storehaus.cached_tables SET redis = true WHERE NOT redis"
-"""From now on a row of the outbox stays until a process with Redis has applied it."""
+USE_REDIS = """
+UPDATE storehaus.cached_tables SET redis_since = clock_timestamp() WHERE redis_since IS NULL
+"""
+"""From now on a row of the outbox stays until a process with Redis has applied it.
+
+And processes without Redis keep nothing of the table that is not `local`: they are not told."""
 
 IS_THERE = "SELECT to_regclass('storehaus.cached_tables') IS NOT NULL"
 
@@ -90,7 +94,8 @@ SELECT json_build_object(
         FROM unnest($1::text[]) WITH ORDINALITY AS asked(name, place)),
     'tables', (SELECT coalesce(json_agg(json_build_object(
             'oid', table_oid::bigint, 'schema', nspname, 'name', relname,
-            'declaration', declaration, 'redis', redis,
+            'declaration', declaration,
+            'redis_seconds', extract(epoch FROM clock_timestamp() - redis_since),
             'age_seconds', least(extract(epoch FROM clock_timestamp() - since), 1e9),
             'secured', relrowsecurity)), '[]')
         FROM storehaus.cached_tables
@@ -118,7 +123,7 @@ class Registered(Struct, frozen=True):
         schema: Its schema.
         name: Its name.
         declaration: What its model declares, as `declaration` writes it.
-        redis: Whether a process with Redis has used it.
+        redis_seconds: How long ago a process with Redis used it first; None when none has.
         age_seconds: How long ago the declaration came.
         secured: Whether row-level security decides what a role sees; then nothing is cached.
     """
@@ -127,7 +132,7 @@ class Registered(Struct, frozen=True):
     schema: str
     name: str
     declaration: str
-    redis: bool
+    redis_seconds: float | None
     age_seconds: float
     secured: bool
 

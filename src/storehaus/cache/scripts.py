@@ -92,19 +92,25 @@ return answer
 """
 )
 
+# A write that only bumps tags leaves the lease alone. What was read before it must not count as
+# stored, though nobody could use it: whoever joined the read since then would take it for fresh.
 # KEYS: pending, entry, lease, tags …
-# ARGV: cut, token, boot, value, ttl ms, tag ms, field, noted, …
+# ARGV: cut, token, boot, generations, value, ttl ms, tag ms, field, noted, …
 FILL = _script("""
 if redis.call('GET', KEYS[3]) ~= ARGV[2] then return 0 end
 redis.call('DEL', KEYS[3])
 if redis.call('HGET', KEYS[1], 'boot') ~= ARGV[3] then return 0 end
-redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[5])
 for i = 4, #KEYS do
-  if redis.call('PTTL', KEYS[i]) < tonumber(ARGV[6]) then
-    redis.call('PEXPIRE', KEYS[i], ARGV[6])
+  local start = 8 * (i - 4)
+  if redis.call('GET', KEYS[i]) ~= string.sub(ARGV[4], start + 1, start + 8) then return 0 end
+end
+redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6])
+for i = 4, #KEYS do
+  if redis.call('PTTL', KEYS[i]) < tonumber(ARGV[7]) then
+    redis.call('PEXPIRE', KEYS[i], ARGV[7])
   end
 end
-for i = 7, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
     redis.call('HDEL', KEYS[1], ARGV[i])
   end

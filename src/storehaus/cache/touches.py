@@ -18,14 +18,14 @@ MOST_ROWS = 10_000
 class Touches:
     """Collects what writes make stale."""
 
-    __slots__ = ("entries", "is_local", "tables", "tags")
+    __slots__ = ("entries", "is_held", "tables", "tags")
 
     def __init__(self) -> None:
         self.entries: set[bytes] = set()
         self.tags: set[bytes] = set()
         self.tables: set[int] = set()
         """Tables of which everything is stale."""
-        self.is_local = False
+        self.is_held = False
         """Whether other processes may keep some of it in memory of their own."""
 
     def __bool__(self) -> bool:
@@ -49,8 +49,7 @@ class Touches:
         """Add everything of some tables."""
         for oid in oids:
             self.tables.add(oid)
-            known = directory.registered.get(oid)
-            self.is_local = self.is_local or (known is not None and known.is_local)
+            self.is_held = self.is_held or oid in directory.held
 
     def names(self) -> tuple[list[bytes], list[bytes]]:
         """Give the names of entries and of tags."""
@@ -69,7 +68,7 @@ class Touches:
         if cached is None or models is None or len(self.entries) + len(models) > MOST_ROWS:
             self.add_tables((oid,), directory)
             return
-        self.is_local = self.is_local or cached.params.local
+        self.is_held = self.is_held or oid in directory.held
         self.entries.update(_records(cached, models))
         self.tags.add(row_tag(oid))
         fields = [info.by_name[name] for name in cached.params.tags]

@@ -135,7 +135,7 @@ class CacheTransport(Protocol):
     async def fill(
         self, entry: bytes, tags: Names, lease: Lease, value: bytes, *, ttl_ms: int, tag_ttl_ms: int
     ) -> bool:
-        """Store an entry, if the lease still holds; give whether it did.
+        """Store an entry, if the lease and the tags still hold; give whether they did.
 
         Args:
             entry: Its name.
