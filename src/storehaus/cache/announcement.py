@@ -8,11 +8,11 @@ to the outbox, as part of the transaction itself.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from storehaus.cache.core import TAG_SLACK_MS, Core
+from storehaus.cache.core import TAG_SLACK_MS, Core, log
 from storehaus.cache.directory import Directory
 from storehaus.cache.registry import IS_THERE, STATE, WRITE, is_there, state_of
 from storehaus.cache.touches import Touches
-from storehaus.errors import CacheError
+from storehaus.errors import CacheError, StorehausError
 from storehaus.model import TableInfo
 from storehaus.sql.identifiers import table_name
 from storehaus.store.change import Outcome
@@ -46,6 +46,7 @@ class Announcement:
         "_entries",
         "_is_blocked",
         "_is_heard",
+        "_is_written",
         "_open",
         "_over",
         "_tags",
@@ -68,6 +69,7 @@ class Announcement:
         self._over = 0
         self._is_blocked = False
         self._is_heard = True
+        self._is_written = False
         self.sent_at = 0.0
         """When it was sent last, by `Core.now`."""
 
@@ -117,12 +119,11 @@ class Announcement:
         core.local.block(self._entries, self._tags)
         self._is_blocked = True
         heard = await self.send()
-        is_written = not heard or self._touches.is_held or not core.is_trusted(core.now())
-        if is_written:
+        if not heard or self._touches.is_held or not core.is_trusted(core.now()):
             await self._write(unit)
         while heard and core.now() - self.sent_at > core.timing.window / 2:
             heard = await self.send()
-            if not heard and not is_written:
+            if not heard and not self._is_written:
                 await self._write(unit)
         # What is kept in this process only was dropped; it needs nobody to hear of it.
         self._is_heard = heard or core.transport is None
@@ -148,6 +149,11 @@ class Announcement:
         core.counters.announced += 1
         return True
 
+    async def send_again(self) -> None:
+        """Announce it again: its COMMIT takes long, and Redis may have lost what it has noted."""
+        if self._core.transport is not None and self._is_heard and not await self.send():
+            self._is_heard = False
+
     def end(self, fate: Fate) -> None:
         """Let go of what was blocked: the transaction is over, or nobody knows."""
         self._open.discard(self)
@@ -158,12 +164,26 @@ class Announcement:
         # Unknown is that the server has the COMMIT, and the answer was lost: it may still happen.
         if fate is Fate.UNKNOWN or (fate is Fate.COMMITTED and not self._is_heard):
             core.bypass((*self._entries, *self._tags), core.now())
+            if not self._is_written:
+                _ = core.database.keeper.start(self._write_late())
 
     async def _write(self, unit: Unit) -> None:
+        await unit.connection.fetch(WRITE, self._names())
+        self._is_written = True
+        self._core.counters.outboxed += 1
+
+    async def _write_late(self) -> None:
+        """Write it after all: Redis could not be reached any more while the COMMIT took long."""
         core = self._core
-        names = [[each.decode() for each in part] for part in (self._entries, self._tags)]
-        await unit.connection.fetch(WRITE, names)
-        core.counters.outboxed += 1
+        try:
+            await core.database.driver.fetch(WRITE, self._names())
+        except StorehausError as error:
+            log.warning("a write could not be announced: %s", error)
+        else:
+            core.counters.outboxed += 1
+
+    def _names(self) -> list[list[str]]:
+        return [[each.decode() for each in part] for part in (self._entries, self._tags)]
 
     async def _resolve(self, unit: Unit) -> None:
         """Find out about tables that were met for the first time, and about unknown statements."""

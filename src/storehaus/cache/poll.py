@@ -36,31 +36,33 @@ class Poll:
         open_: The announcements whose COMMIT is under way.
     """
 
-    __slots__ = ("_applied", "_core", "_open", "_task")
+    __slots__ = ("_applied", "_core", "_open", "_tasks")
 
     def __init__(self, core: Core, open_: set[Announcement]) -> None:
         self._core = core
         self._open = open_
         self._applied: set[int] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def is_running(self) -> bool:
         """Whether it goes on by itself."""
-        return self._task is not None
+        return bool(self._tasks)
 
     def start(self) -> None:
         """Poll every T/2 from now on."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="storehaus-cache-poll")
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._run(), name="storehaus-cache-poll"),
+                asyncio.create_task(self._remind(), name="storehaus-cache-remind"),
+            ]
 
     async def stop(self) -> None:
         """Poll no more."""
-        task, self._task = self._task, None
-        if task is not None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def once(self) -> None:
         """Read everything and apply it.
@@ -149,11 +151,10 @@ class Poll:
                 await asyncio.wait_for(core.wake.wait(), core.timing.trust / 2)
 
     async def _safely(self) -> None:
-        """Poll, and send again what was announced by transactions that take long."""
+        """Poll, whatever comes of it."""
         core = self._core
         try:
             async with asyncio.timeout(core.timing.trust):
-                await self._remind()
                 await self.once()
                 if core.transport is not None:
                     await core.transport.sweep()
@@ -167,9 +168,17 @@ class Poll:
             log.exception("the outbox of the cache could not be read")
 
     async def _remind(self) -> None:
-        for each in tuple(self._open):
-            if self._core.now() - each.sent_at > self._core.timing.window / 2:
-                await each.send()
+        """Send again what was announced by transactions that take long.
+
+        Should Redis lose what it has noted, it stores nothing for W: by then it must have heard of
+        them anew. A poll may take too long for that.
+        """
+        core = self._core
+        while True:
+            window = core.timing.window
+            await asyncio.sleep(window / 4)
+            late = [each for each in self._open if core.now() - each.sent_at > window / 2]
+            await asyncio.gather(*(each.send_again() for each in late))
 
 
 def _whole_tables(rows: Sequence[Waiting]) -> list[str]:
