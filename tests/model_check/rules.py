@@ -44,6 +44,7 @@ class Rules:
         after: What he does after it.
         leases: Whether only the holder of a lease stores; else whoever finds no entry.
         waits: Whether transactions that were announced must be over before anything is stored.
+        one_hash: Whether all that is noted is in one HASH; else each in a key of its own.
         window: Whether nothing is stored while the pending HASH is younger than W.
         compares_boot: Whether nothing is stored when the HASH is another one than at `open`.
         compares_generations: Whether nothing is stored when a tag is another one than at `open`.
@@ -59,6 +60,7 @@ class Rules:
     after: After = After.NOTHING
     leases: bool = True
     waits: bool = True
+    one_hash: bool = True
     window: bool = True
     compares_boot: bool = True
     compares_generations: bool = True

@@ -13,7 +13,7 @@ a snapshot saw. What needs no state of its own:
   key is gone. FLUSHALL is all of that, one after the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from model_check.rules import After, Before, Joining, Rules, Scenario
@@ -24,7 +24,6 @@ from model_check.states import (
     Phase,
     Stage,
     State,
-    answered,
     compared,
     extended,
     is_over,
@@ -50,11 +49,25 @@ class SharedCache:
     Args:
         scenario: Who takes part.
         rules: How they go about it.
+        owed: Gives the writes that a read must see which begins now: `visible` ones, for somebody
+            may have seen them in the database; or only those that were `answered`.
+        reduced: Whether states count as equal that differ only in what no longer matters.
     """
 
-    def __init__(self, scenario: Scenario, rules: Rules) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        rules: Rules,
+        *,
+        owed: Callable[[State], int] = visible,
+        reduced: bool = True,
+    ) -> None:
         self._scenario = scenario
         self._rules = rules
+        self._owed = owed
+        self._is_reduced = (
+            reduced and rules.leases and rules.random and rules.joining is not Joining.OF_ANY
+        )
         writes, tags = len(scenario.writes), scenario.tags
         self._is_noted = rules.before is Before.ANNOUNCE
         self.initial = State(
@@ -72,11 +85,11 @@ class SharedCache:
     def check(self, state: State) -> str | None:
         """Say what is wrong with a state."""
         if state.misled:
-            return "whoever joined that read gets an answer older than a write before he asked"
+            return "whoever joined that read is given less than he must see"
         entry = state.entry
         if entry is None or not self._is_hit(state) or not self._is_stale(state, entry.value):
             return None
-        return f"a hit gives {named(entry.value)}, but {named(answered(state))} is answered"
+        return f"a hit gives {named(entry.value)}, where it must show {named(self._owed(state))}"
 
     def successors(self, state: State) -> Iterator[Step]:
         """Give what may happen."""
@@ -186,6 +199,10 @@ class SharedCache:
                 yield f"Redis loses tag {place + 1}", state._replace(tags=tags)
         if self._is_noted and state.boot is not Boot.MISSING:
             yield "Redis loses the pending HASH", without_hash(state)
+        for place, noted in enumerate(() if self._rules.one_hash else state.pending):
+            if noted:
+                pending = (*state.pending[:place], (), *state.pending[place + 1 :])
+                yield f"Redis loses key {place} of those noted", state._replace(pending=pending)
         # A transaction is visible, or announced again, at most W after it was announced.
         if state.boot is Boot.COLD and not state.unheard:
             yield "W is over", state._replace(boot=Boot.WARM)
@@ -197,7 +214,7 @@ class SharedCache:
         return entry is not None and None not in state.tags and entry.stamps == state.tags
 
     def _is_stale(self, state: State, value: int) -> bool:
-        return answered(state) & ~value != 0
+        return self._owed(state) & ~value != 0
 
     def _open(self, state: State) -> Iterator[Step]:
         """OPEN of one more reader, with the SELECT before it if that is how they do it."""
@@ -276,7 +293,7 @@ class SharedCache:
 
     def _may_store(self, others: State, flight: Flight) -> bool:
         rules = self._rules
-        if rules.waits and not all(is_over(each, flight.unseen) for each in flight.noted):
+        if flight == _HOPELESS or (rules.waits and not self._is_over(flight)):
             return False
         if rules.compares_boot and not flight.same_boot:
             return False
@@ -288,19 +305,32 @@ class SharedCache:
 
     def _normal(self, state: State) -> State:
         """Give equal states for what cannot be told apart."""
-        entry, flights, tags = state.entry, state.flights, state.tags
-        if self._rules.leases and self._rules.joining is not Joining.OF_ANY:
-            # Whoever has lost his lease stores nothing and shares nothing: he is out.
-            flights = tuple(
-                each for each in flights if each.holds or each.stage in {Stage.EARLY, Stage.STORED}
-            )
+        entry, tags, flights = state.entry, state.tags, list(state.flights)
         if self._rules.random:
-            entry = entry if entry is None or self._is_hit(state) else None
-            flights = tuple(each._replace(stamps=compared(each.stamps, tags)) for each in flights)
+            entry = entry if self._is_hit(state) else None
+            flights = [each._replace(stamps=compared(each.stamps, tags)) for each in flights]
             tags = tuple(None if tag is None else 1 for tag in tags)
-            if entry is not None:
-                entry = entry._replace(stamps=tags)
+            entry = None if entry is None else entry._replace(stamps=tags)
+        if self._is_reduced:
+            flights = [left for left in map(self._what_is_left, flights) if left]
         return state._replace(entry=entry, tags=tags, flights=tuple(sorted(flights)))
+
+    def _what_is_left(self, flight: Flight) -> Flight | None:
+        """Forget what a read knows that will store nothing: at most it gives its lease back."""
+        rules = self._rules
+        if flight.stage in {Stage.EARLY, Stage.STORED}:
+            return flight
+        if not flight.holds:
+            return None
+        is_hopeless = (
+            (rules.compares_boot and not flight.same_boot)
+            or (rules.compares_generations and 0 in flight.stamps)
+            or (rules.waits and flight.unseen >= 0 and not self._is_over(flight))
+        )
+        return _HOPELESS if is_hopeless else flight
+
+    def _is_over(self, flight: Flight) -> bool:
+        return all(is_over(each, flight.unseen) for each in flight.noted)
 
     def _share(self, others: State, value: int) -> State:
         """Hand an answer to whoever joined at the last moment."""
@@ -309,6 +339,9 @@ class SharedCache:
 
 def _flight(stage: Stage, *, value: int = 0, unseen: int = -1) -> Flight:
     return Flight(stage, False, False, (), (), value, unseen)
+
+
+_HOPELESS = _flight(Stage.READ)._replace(holds=True)
 
 
 def _look(others: State, flight: Flight) -> Step:

@@ -1,0 +1,88 @@
+"""A row in the cache: no read gives less than what was visible, whatever Redis loses."""
+
+import pytest
+
+from model_check.explorer import explore
+from model_check.rules import After, Before, Joining, Rules, Scenario, Write
+from model_check.shared import SharedCache
+from model_check.states import answered
+
+ROW = Write(entry=True)
+ROW_AND_TABLE = Write(entry=True, tags=(0,))
+TABLE = Write(entry=False, tags=(0,))
+"""What nobody can tell the rows of: TRUNCATE, raw SQL, a cascade."""
+
+SCENARIOS = {
+    "two": Scenario((ROW, ROW)),
+    "four": Scenario((ROW,) * 4),
+    "truncate-between": Scenario((ROW, TABLE, ROW), tags=1),
+    "truncate-around": Scenario((TABLE, ROW_AND_TABLE, TABLE), tags=1),
+}
+MUTANTS = {
+    "delete-after": Rules(
+        before=Before.NOTHING, after=After.DELETE, leases=False, waits=False, compares_boot=False
+    ),
+    "delete-before": Rules(before=Before.DELETE, waits=False),
+    "delete-before-and-after": Rules(
+        before=Before.DELETE, after=After.DELETE, leases=False, waits=False
+    ),
+    "lock-with-time-out": Rules(before=Before.LOCK, after=After.UNLOCK, waits=False),
+    "transactions-not-waited-for": Rules(waits=False),
+    "no-lease": Rules(leases=False),
+    "select-before-the-lease": Rules(reads_after_open=False),
+    "snapshot-after-the-select": Rules(looks_after_select=True),
+    "no-window": Rules(window=False),
+    "a-key-for-each-transaction": Rules(one_hash=False),
+    "joined-whatever-comes-of-it": Rules(joining=Joining.OF_ANY),
+    "joined-until-it-is-stored": Rules(joining=Joining.OF_STORED_LATER),
+}
+# Without a crash nobody is told that his COMMIT happened before the deletion did.
+WHEN_SEEN = {
+    "leases-and-delete-after": Rules(before=Before.NOTHING, after=After.DELETE, waits=False),
+    "leases-and-delete-before-and-after": Rules(
+        before=Before.DELETE, after=After.DELETE, waits=False
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_no_read_is_stale(name: str) -> None:
+    """Neither a hit nor an answer that was shared, even of what only the database has shown."""
+    model = SharedCache(SCENARIOS[name], Rules())
+    report = explore(model.initial, model.successors, model.check)
+    assert not report.trace, report
+    assert report.states > 300
+
+
+@pytest.mark.parametrize("name", ["two", "truncate"])
+def test_nothing_is_hidden_by_what_is_left_out(name: str) -> None:
+    """The same without taking states for equal whose differences no longer matter."""
+    writes = (ROW, ROW) if name == "two" else (TABLE,)
+    model = SharedCache(Scenario(writes, tags=len(writes) - 1 and 1), Rules(), reduced=False)
+    report = explore(model.initial, model.successors, model.check)
+    assert not report.trace, report
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_less_than_that_is_stale(name: str) -> None:
+    """Each part of the protocol is needed: without it, an answered write is not seen."""
+    model = SharedCache(SCENARIOS["two"], MUTANTS[name], owed=answered)
+    report = explore(model.initial, model.successors, model.check)
+    print(report)
+    assert report.trace
+
+
+@pytest.mark.parametrize("name", WHEN_SEEN)
+def test_what_a_crash_leaves_behind(name: str) -> None:
+    """Deleting after the COMMIT leaves what somebody has seen to be over, for good in a crash."""
+    model = SharedCache(SCENARIOS["two"], WHEN_SEEN[name])
+    report = explore(model.initial, model.successors, model.check)
+    print(report)
+    assert report.trace
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_boot_is_a_second_lock(name: str) -> None:
+    """Comparing it once more at `fill` guards nothing that the lease does not guard already."""
+    model = SharedCache(SCENARIOS[name], Rules(compares_boot=False))
+    assert not explore(model.initial, model.successors, model.check).trace
