@@ -1,0 +1,198 @@
+"""Who takes part when links to Redis fail, and what a state of that model holds."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+__all__ = [
+    "GONE",
+    "NOTHING",
+    "TRUST",
+    "WAITS",
+    "Conduct",
+    "Flight",
+    "Phase",
+    "Poll",
+    "PollStage",
+    "Process",
+    "Role",
+    "Stage",
+    "State",
+    "Write",
+    "visible",
+]
+
+TRUST = 2
+"""T in ticks."""
+
+NOTHING = -1
+"""Instead of a value: there is none."""
+
+GONE = -2
+WAITS = -1
+"""Of a row of the outbox, instead of the ticks since it was applied first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a process does.
+
+    Attributes:
+        reads: Whether it reads, and polls step by step; else its polls are one step.
+        fails: Whether its link to Redis may fail.
+    """
+
+    reads: bool = True
+    fails: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """How processes go about it. What is not given is the protocol.
+
+    Attributes:
+        roles: The processes.
+        homes: The process of each write, in the order of the commits.
+        has_redis: Whether there is a Redis at all.
+        has_local: Whether processes keep entries in memory of their own.
+        outbox: Whether what Redis does not hear is written to the outbox.
+        trusts_polls: Whether hits need a poll that is young enough.
+        bypasses: Whether a process keeps off what it wrote unheard.
+        bypasses_from_end: Whether it does so for T from the end of the transaction on; else from
+            the announcement on.
+        tickets: Whether what was dropped meanwhile is not kept in memory.
+        drops_local_last: Whether a poll drops what is in memory after what is in Redis; else before.
+        flushes: Whether a poll that comes late forgets what is in memory.
+        retain: Ticks for which rows of the outbox stay once they are applied.
+    """
+
+    roles: tuple[Role, ...]
+    homes: tuple[int, ...]
+    has_redis: bool = True
+    has_local: bool = False
+    outbox: bool = True
+    trusts_polls: bool = True
+    bypasses: bool = True
+    bypasses_from_end: bool = True
+    tickets: bool = True
+    drops_local_last: bool = True
+    flushes: bool = True
+    retain: int = 2 * TRUST
+
+
+class Phase(IntEnum):
+    """How far a write has come."""
+
+    IDLE = 0
+    WRITTEN = 1
+    ANNOUNCED = 2
+    COMMITTED = 3
+    ABORTED = 4
+
+
+class Write(NamedTuple):
+    """A transaction that writes the row.
+
+    Attributes:
+        phase: How far it is.
+        is_heard: Whether Redis heard of it.
+        has_row: Whether it wrote a row of the outbox.
+        age: Ticks since its COMMIT.
+        row: Ticks since the row was applied first, or WAITS, or GONE.
+    """
+
+    phase: Phase = Phase.IDLE
+    is_heard: bool = False
+    has_row: bool = False
+    age: int = 0
+    row: int = GONE
+
+
+class PollStage(IntEnum):
+    """What a poll does next."""
+
+    READS = 0
+    DROPS_LOCAL = 1
+    DROPS_REDIS = 2
+    ENDS = 3
+
+
+class Poll(NamedTuple):
+    """A poll under way.
+
+    Attributes:
+        stage: What it does next.
+        age: Ticks since it began.
+        rows: What it read, as a set of writes.
+    """
+
+    stage: PollStage
+    age: int
+    rows: int
+
+
+class Stage(IntEnum):
+    """How far a read has come."""
+
+    OPENED = 0
+    READ = 1
+    ARRIVES = 2
+
+
+class Flight(NamedTuple):
+    """A read that may store its answer.
+
+    Attributes:
+        stage: How far it is.
+        holds: Whether it has the lease, where there is Redis.
+        has_ticket: Whether its ticket is good.
+        value: What was read, as a set of writes.
+    """
+
+    stage: Stage
+    holds: bool
+    has_ticket: bool
+    value: int
+
+
+class Process(NamedTuple):
+    """A process.
+
+    Attributes:
+        is_linked: Whether it reaches Redis.
+        polled: Ticks since the last complete poll began.
+        poll: The one under way.
+        applied: Rows of the outbox that it knows, as a set of writes.
+        bypass: Ticks for which it does not use the entry.
+        local: What it keeps in memory, as a set of writes.
+        flight: Its read under way.
+    """
+
+    is_linked: bool = True
+    polled: int = 2 * TRUST
+    poll: Poll | None = None
+    applied: int = 0
+    bypass: int = 0
+    local: int = NOTHING
+    flight: Flight | None = None
+
+
+class State(NamedTuple):
+    """All there is.
+
+    Attributes:
+        writes: The transactions.
+        stored: The value in Redis.
+        processes: The processes.
+        misled: Whether somebody was given an answer of another's that is too old.
+    """
+
+    writes: tuple[Write, ...]
+    stored: int
+    processes: tuple[Process, ...]
+    misled: bool = False
+
+
+def visible(state: State) -> int:
+    """Give the writes that a snapshot sees."""
+    return sum(1 << i for i, w in enumerate(state.writes) if w.phase is Phase.COMMITTED)
