@@ -264,9 +264,9 @@ class Partition:
             yield f"P{place}: gets a lease", _with(state, place, process._replace(flight=opened))
 
     def _is_held(self, state: State) -> bool:
-        return any(each.flight is not None and each.flight.holds for each in state.processes) or any(
-            write.phase is Phase.ANNOUNCED and write.is_heard for write in state.writes
-        )
+        return any(
+            each.flight is not None and each.flight.holds for each in state.processes
+        ) or any(write.phase is Phase.ANNOUNCED and write.is_heard for write in state.writes)
 
     def _fill(self, state: State, place: int, process: Process, flight: Flight) -> State:
         nothing = _with(state, place, process._replace(flight=None))

@@ -3,7 +3,10 @@
 from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
+from model_check.rules import Rules
+
 __all__ = [
+    "HOPELESS",
     "Boot",
     "Entry",
     "Flight",
@@ -11,12 +14,17 @@ __all__ = [
     "Phase",
     "Stage",
     "State",
+    "Step",
     "answered",
     "compared",
     "extended",
+    "fresh",
+    "is_hit",
     "is_over",
+    "made",
     "moved",
     "named",
+    "new_flight",
     "under_way",
     "visible",
     "with_flight",
@@ -57,14 +65,29 @@ class Stage(IntEnum):
 
 
 class Entry(NamedTuple):
-    """What is stored."""
+    """What is stored.
+
+    Attributes:
+        value: What its reader saw, as a set of writes.
+        stamps: The generations that it carries.
+    """
 
     value: int
     stamps: tuple[int | None, ...]
 
 
 class Flight(NamedTuple):
-    """A read that may store its answer."""
+    """A read that may store its answer.
+
+    Attributes:
+        stage: How far it is.
+        holds: Whether the lease is its own.
+        same_boot: Whether the HASH is the one of `open`.
+        stamps: The generations of its tags that `open` gave.
+        noted: The fields of the HASH that `open` gave.
+        value: What the SELECT gave, as a set of writes.
+        unseen: Transactions that are not over in its snapshot; -1 when it has none yet.
+    """
 
     stage: Stage
     holds: bool
@@ -73,15 +96,30 @@ class Flight(NamedTuple):
     noted: tuple[Noted, ...]
     value: int
     unseen: int
-    """Transactions that are not over in its snapshot; -1 when it has none yet."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its snapshot shows all to be over that was noted when it opened."""
+        return all(is_over(each, self.unseen) for each in self.noted)
 
 
 class State(NamedTuple):
-    """All there is."""
+    """All there is.
+
+    Attributes:
+        phases: How far each writer has come.
+        unheard: Transactions under way whose announcement was lost with the HASH.
+        boot: The HASH.
+        pending: Its fields, first that of the entry, then those of the tags.
+        tags: Their generations, None for those that are not there.
+        entry: What is stored.
+        locked_by: The writer whose lock keeps readers from storing.
+        flights: Reads that may store.
+        misled: Whether somebody was given an answer of another's that is stale.
+    """
 
     phases: tuple[Phase, ...]
     unheard: int
-    """Transactions under way whose announcement was lost with the HASH."""
     boot: Boot
     pending: tuple[Noted, ...]
     tags: tuple[int | None, ...]
@@ -89,7 +127,39 @@ class State(NamedTuple):
     locked_by: int | None
     flights: tuple[Flight, ...]
     misled: bool
-    """Whether somebody was given an answer of another's that is stale."""
+
+
+Step: TypeAlias = tuple[str, State]
+"""What happens, and the state after it."""
+
+_NEW = 2  # a random generation; in a state, 1 is the one of now and 0 any that never comes back
+
+
+def new_flight(stage: Stage, *, value: int = 0, unseen: int = -1) -> Flight:
+    """Begin a read."""
+    return Flight(stage, False, False, (), (), value, unseen)
+
+
+HOPELESS = new_flight(Stage.READ)._replace(holds=True)
+"""A read that will give its lease back, and nothing else."""
+
+
+def is_hit(state: State) -> bool:
+    """Say whether the entry counts."""
+    entry = state.entry
+    return entry is not None and None not in state.tags and entry.stamps == state.tags
+
+
+def fresh(generation: int | None, rules: Rules) -> int:
+    """Give the next generation of a tag."""
+    return _NEW if rules.random else (generation or 0) + 1
+
+
+def made(state: State, rules: Rules) -> Boot:
+    """Make the HASH if it is not there."""
+    if state.boot is not Boot.MISSING:
+        return state.boot
+    return Boot.COLD if rules.window else Boot.WARM
 
 
 def answered(state: State) -> int:

@@ -51,7 +51,7 @@ def test_less_than_that_is_stale(name: str) -> None:
     """Each part of the protocol is needed: without it, an answered write is not seen."""
     model = SharedCache(SCENARIOS["two-of-one-table"], MUTANTS[name], owed=answered)
     report = explore(model.initial, model.successors, model.check)
-    print(report)
+    print(report)  # noqa: T201 - `pytest -s` shows the counter-example
     assert report.trace
 
 
@@ -60,7 +60,7 @@ def test_what_a_crash_leaves_behind(name: str) -> None:
     """Bumping after the COMMIT leaves what somebody has seen to be over, for good in a crash."""
     model = SharedCache(SCENARIOS["two-of-one-table"], WHEN_SEEN[name])
     report = explore(model.initial, model.successors, model.check)
-    print(report)
+    print(report)  # noqa: T201 - `pytest -s` shows the counter-example
     assert report.trace
 
 
