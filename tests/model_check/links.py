@@ -1,8 +1,8 @@
 """Who takes part when links to Redis fail, and what a state of that model holds."""
 
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple
+from enum import Enum, IntEnum, auto
+from typing import NamedTuple, TypeAlias
 
 __all__ = [
     "GONE",
@@ -18,8 +18,15 @@ __all__ = [
     "Role",
     "Stage",
     "State",
+    "Step",
     "Write",
+    "dropped",
+    "forgetting",
+    "is_trusted",
+    "older",
     "visible",
+    "with_process",
+    "with_write",
 ]
 
 TRUST = 2
@@ -55,13 +62,15 @@ class Conduct:
         homes: The process of each write, in the order of the commits.
         has_redis: Whether there is a Redis at all.
         has_local: Whether processes keep entries in memory of their own.
+        answers_get_lost: Whether a COMMIT may happen after its process has given up waiting.
         outbox: Whether what Redis does not hear is written to the outbox.
         trusts_polls: Whether hits need a poll that is young enough.
         bypasses: Whether a process keeps off what it wrote unheard.
         bypasses_from_end: Whether it does so for T from the end of the transaction on; else from
             the announcement on.
         tickets: Whether what was dropped meanwhile is not kept in memory.
-        drops_local_last: Whether a poll drops what is in memory after what is in Redis; else before.
+        drops_local_last: Whether a poll drops what is in memory after what is in Redis; else
+            before.
         flushes: Whether a poll that comes late forgets what is in memory.
         retain: Ticks for which rows of the outbox stay once they are applied.
     """
@@ -70,6 +79,7 @@ class Conduct:
     homes: tuple[int, ...]
     has_redis: bool = True
     has_local: bool = False
+    answers_get_lost: bool = True
     outbox: bool = True
     trusts_polls: bool = True
     bypasses: bool = True
@@ -86,8 +96,10 @@ class Phase(IntEnum):
     IDLE = 0
     WRITTEN = 1
     ANNOUNCED = 2
-    COMMITTED = 3
-    ABORTED = 4
+    UNKNOWN = 3
+    """The answer to its COMMIT was lost before that happened."""
+    COMMITTED = 4
+    ABORTED = 5
 
 
 class Write(NamedTuple):
@@ -97,6 +109,7 @@ class Write(NamedTuple):
         phase: How far it is.
         is_heard: Whether Redis heard of it.
         has_row: Whether it wrote a row of the outbox.
+        is_answered: Whether its process knows that it is committed.
         age: Ticks since its COMMIT.
         row: Ticks since the row was applied first, or WAITS, or GONE.
     """
@@ -104,17 +117,18 @@ class Write(NamedTuple):
     phase: Phase = Phase.IDLE
     is_heard: bool = False
     has_row: bool = False
+    is_answered: bool = False
     age: int = 0
     row: int = GONE
 
 
-class PollStage(IntEnum):
+class PollStage(Enum):
     """What a poll does next."""
 
-    READS = 0
-    DROPS_LOCAL = 1
-    DROPS_REDIS = 2
-    ENDS = 3
+    READS = auto()
+    DROPS_LOCAL = auto()
+    DROPS_REDIS = auto()
+    ENDS = auto()
 
 
 class Poll(NamedTuple):
@@ -131,12 +145,12 @@ class Poll(NamedTuple):
     rows: int
 
 
-class Stage(IntEnum):
+class Stage(Enum):
     """How far a read has come."""
 
-    OPENED = 0
-    READ = 1
-    ARRIVES = 2
+    OPENED = auto()
+    READ = auto()
+    ARRIVES = auto()
 
 
 class Flight(NamedTuple):
@@ -193,6 +207,53 @@ class State(NamedTuple):
     misled: bool = False
 
 
+Step: TypeAlias = tuple[str, State]
+"""What happens, and the state after it."""
+
+
 def visible(state: State) -> int:
     """Give the writes that a snapshot sees."""
     return sum(1 << i for i, w in enumerate(state.writes) if w.phase is Phase.COMMITTED)
+
+
+def is_trusted(polled: int, conduct: Conduct) -> bool:
+    """Say whether hits may be served so many ticks after the start of a poll."""
+    return polled < TRUST or not conduct.trusts_polls
+
+
+def older(process: Process) -> Process:
+    """Let a tick go by; a poll that takes longer than T is given up."""
+    poll = process.poll
+    if poll is not None:
+        poll = None if poll.age == TRUST else poll._replace(age=poll.age + 1)
+    return process._replace(
+        polled=min(process.polled + 1, 2 * TRUST), poll=poll, bypass=max(process.bypass - 1, 0)
+    )
+
+
+def forgetting(process: Process) -> Process:
+    """Drop what is in memory, and the ticket of who would put it there."""
+    flight = process.flight
+    return process._replace(
+        local=NOTHING, flight=None if flight is None else flight._replace(has_ticket=False)
+    )
+
+
+def dropped(state: State) -> State:
+    """Drop the entry and its lease, in Redis."""
+    processes = tuple(
+        each if each.flight is None else each._replace(flight=each.flight._replace(holds=False))
+        for each in state.processes
+    )
+    return state._replace(stored=NOTHING, processes=processes)
+
+
+def with_process(state: State, place: int, process: Process) -> State:
+    """Put a process in its place."""
+    processes = (*state.processes[:place], process, *state.processes[place + 1 :])
+    return state._replace(processes=processes)
+
+
+def with_write(state: State, index: int, write: Write) -> State:
+    """Put a write in its place."""
+    return state._replace(writes=(*state.writes[:index], write, *state.writes[index + 1 :]))
