@@ -47,10 +47,12 @@ class Role:
     Attributes:
         reads: Whether it reads, and polls step by step; else its polls are one step.
         fails: Whether its link to Redis may fail.
+        has_redis: Whether it has one at all.
     """
 
     reads: bool = True
     fails: bool = True
+    has_redis: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,9 @@ class Conduct:
     Attributes:
         roles: The processes.
         homes: The process of each write, in the order of the commits.
-        has_redis: Whether there is a Redis at all.
-        has_local: Whether processes keep entries in memory of their own.
+        has_local: Whether the table is declared to be kept in the memory of processes too.
+        mixes: Whether a process without Redis keeps entries in memory though others have Redis, and
+            the table is not declared so; where nobody has Redis, all do.
         answers_get_lost: Whether a COMMIT may happen after its process has given up waiting.
         outbox: Whether what Redis does not hear is written to the outbox.
         trusts_polls: Whether hits need a poll that is young enough.
@@ -77,8 +80,8 @@ class Conduct:
 
     roles: tuple[Role, ...]
     homes: tuple[int, ...]
-    has_redis: bool = True
     has_local: bool = False
+    mixes: bool = False
     answers_get_lost: bool = True
     outbox: bool = True
     trusts_polls: bool = True
@@ -88,6 +91,16 @@ class Conduct:
     drops_local_last: bool = True
     flushes: bool = True
     retain: int = 2 * TRUST
+
+    @property
+    def uses_redis(self) -> bool:
+        """Whether any process has Redis."""
+        return any(each.has_redis for each in self.roles)
+
+    def keeps_memory(self, place: int) -> bool:
+        """Say whether a process keeps entries in memory of its own."""
+        has_redis = self.roles[place].has_redis
+        return self.has_local or (not has_redis and (self.mixes or not self.uses_redis))
 
 
 class Phase(IntEnum):

@@ -64,7 +64,8 @@ class Partition:
                 continue
             if self._is_late(state, place, process.local):
                 return f"P{place} gives what it keeps in memory, and that is too old"
-            if process.is_linked and self._is_late(state, place, state.stored):
+            is_linked = process.is_linked and self._conduct.roles[place].has_redis
+            if is_linked and self._is_late(state, place, state.stored):
                 return f"P{place} gives what Redis keeps, and that is too old"
         return None
 
@@ -77,7 +78,7 @@ class Partition:
             yield from self._write(state, index)
         for place, role in enumerate(self._conduct.roles):
             process = state.processes[place]
-            if role.fails and role.reads and self._conduct.has_redis:
+            if role.fails and role.reads and role.has_redis:
                 turned = "loses" if process.is_linked else "finds"
                 linked = process._replace(is_linked=not process.is_linked)
                 yield f"P{place}: {turned} Redis", with_process(state, place, linked)
@@ -152,7 +153,7 @@ class Partition:
         conduct = self._conduct
         place = conduct.homes[index]
         process = state.processes[place]
-        is_heard = is_heard and conduct.has_redis
+        is_heard = is_heard and conduct.roles[place].has_redis
         has_row = not is_heard or conduct.has_local or not is_trusted(process.polled, self._conduct)
         if not is_heard and self._keeps_off(place) and not conduct.bypasses_from_end:
             process = process._replace(bypass=TRUST)
@@ -175,8 +176,8 @@ class Partition:
         return with_process(with_write(state, index, write), place, process)
 
     def _keeps_off(self, place: int) -> bool:
-        conduct = self._conduct
-        return conduct.bypasses and conduct.has_redis and conduct.roles[place].reads
+        role = self._conduct.roles[place]
+        return self._conduct.bypasses and role.has_redis and role.reads
 
     # --- readers
 
@@ -196,9 +197,9 @@ class Partition:
 
     def _begin(self, state: State, place: int, process: Process) -> Iterator[Step]:
         conduct = self._conduct
-        has_ticket = conduct.has_local and not self._is_blocked(state, place)
-        if not conduct.has_redis:
-            opened = Flight(Stage.OPENED, True, has_ticket, 0)
+        has_ticket = conduct.keeps_memory(place) and not self._is_blocked(state, place)
+        if not conduct.roles[place].has_redis:
+            opened = Flight(Stage.OPENED, False, has_ticket, 0)
             yield f"P{place}: misses", with_process(state, place, process._replace(flight=opened))
         elif process.is_linked and state.stored != NOTHING:
             arrives = Flight(Stage.ARRIVES, False, True, state.stored)
@@ -224,9 +225,10 @@ class Partition:
 
     def _fill(self, state: State, place: int, process: Process, flight: Flight) -> State:
         nothing = with_process(state, place, process._replace(flight=None))
-        if not flight.holds or (self._conduct.has_redis and not process.is_linked):
+        has_redis = self._conduct.roles[place].has_redis
+        if has_redis and not (flight.holds and process.is_linked):
             return nothing
-        if self._conduct.has_redis:
+        if has_redis:
             arrives = flight._replace(stage=Stage.ARRIVES, holds=False)
             state = with_process(state, place, process._replace(flight=arrives))._replace(
                 stored=flight.value
@@ -239,7 +241,9 @@ class Partition:
         return state._replace(misled=misled)
 
     def _keep(self, state: State, place: int, process: Process, flight: Flight) -> State:
-        is_kept = self._conduct.has_local and (flight.has_ticket or not self._conduct.tickets)
+        is_kept = self._conduct.keeps_memory(place) and (
+            flight.has_ticket or not self._conduct.tickets
+        )
         local = flight.value if is_kept else process.local
         return with_process(state, place, process._replace(flight=None, local=local))
 

@@ -76,17 +76,19 @@ class Polls:
 
     def _drop_in_redis(self, state: State, place: int, poll: Poll) -> Step:
         process = state.processes[place]
-        if self._conduct.has_redis and not process.is_linked:
+        has_redis = self._conduct.roles[place].has_redis
+        if has_redis and not process.is_linked:
             return "fails to poll", with_process(state, place, process._replace(poll=None))
         state = with_process(state, place, self._going_on(process, poll))
-        return "drops what Redis keeps", dropped(state) if self._conduct.has_redis else state
+        return "drops what Redis keeps", dropped(state) if has_redis else state
 
     def _finish(self, state: State, place: int, poll: Poll) -> State:
         process = state.processes[place]
         if self._conduct.flushes and not is_trusted(process.polled - poll.age, self._conduct):
             process = forgetting(process)
         process = process._replace(poll=None, polled=poll.age, applied=poll.rows)
-        if poll.rows:
+        # Where Redis is used, only who has it can say that it has heard.
+        if poll.rows and self._conduct.uses_redis <= self._conduct.roles[place].has_redis:
             writes = tuple(
                 self._marked(write, is_known=bool(poll.rows >> index & 1))
                 for index, write in enumerate(state.writes)

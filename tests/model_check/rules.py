@@ -46,6 +46,8 @@ class Rules:
         waits: Whether transactions that were announced must be over before anything is stored.
         one_hash: Whether all that is noted is in one HASH; else each in a key of its own.
         window: Whether nothing is stored while the pending HASH is younger than W.
+        in_time: Whether a transaction is visible, or announced again, at most W after it was
+            announced.
         compares_boot: Whether nothing is stored when the HASH is another one than at `open`.
         compares_generations: Whether nothing is stored when a tag is another one than at `open`.
         random: Whether generations are random; else they count from one.
@@ -62,6 +64,7 @@ class Rules:
     waits: bool = True
     one_hash: bool = True
     window: bool = True
+    in_time: bool = True
     compares_boot: bool = True
     compares_generations: bool = True
     random: bool = True

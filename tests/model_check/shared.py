@@ -112,8 +112,7 @@ class SharedCache:
             if noted:
                 pending = (*state.pending[:place], (), *state.pending[place + 1 :])
                 yield f"Redis loses key {place} of those noted", state._replace(pending=pending)
-        # A transaction is visible, or announced again, at most W after it was announced.
-        if state.boot is Boot.COLD and not state.unheard:
+        if state.boot is Boot.COLD and not (state.unheard and self._rules.in_time):
             yield "W is over", state._replace(boot=Boot.WARM)
 
     def _normal(self, state: State) -> State:

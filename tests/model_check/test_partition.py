@@ -1,4 +1,4 @@
-"""Links to Redis come and go: nothing is ever T too old, and nobody misses what he wrote himself."""
+"""Links to Redis come and go: nothing is ever T too old, and nobody misses his own writes."""
 
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ from model_check.partition import Partition
 WRITER = Role(reads=False)
 READER = Role(fails=False)
 BOTH = Role()
+ALONE = Role(fails=False, has_redis=False)
 
 ONE = Conduct((BOTH,), (0,))
 TWO = Conduct((WRITER, READER), (0,))
@@ -20,10 +21,11 @@ SCENARIOS = {
     "two": TWO,
     "two-with-memory": replace(TWO, has_local=True),
     "two-with-memory-that-both-lose-redis": replace(TWO, roles=(WRITER, BOTH), has_local=True),
-    "two-without-redis": replace(TWO, has_redis=False, has_local=True),
+    "two-without-redis": replace(TWO, roles=(replace(WRITER, has_redis=False), ALONE)),
+    "one-of-two-without-redis-with-memory": replace(TWO, roles=(WRITER, ALONE), has_local=True),
     "two-write": replace(TWO, homes=(0, 1), answers_get_lost=False),
     "two-write-without-redis": replace(
-        TWO, homes=(0, 1), answers_get_lost=False, has_redis=False, has_local=True
+        TWO, roles=(replace(WRITER, has_redis=False), ALONE), homes=(0, 1), answers_get_lost=False
     ),
     "two-write-with-memory": replace(TWO, homes=(0, 1), answers_get_lost=False, has_local=True),
     "one-writes-twice": replace(ONE, homes=(0, 0), answers_get_lost=False, has_local=True),
@@ -37,6 +39,7 @@ MUTANTS = {
     "rows-gone-after-t": replace(SCENARIOS["two-with-memory"], retain=TRUST),
     "memory-not-flushed": replace(SCENARIOS["two-with-memory"], flushes=False),
     "memory-dropped-before-redis": replace(SCENARIOS["two-with-memory"], drops_local_last=False),
+    "memory-that-writers-do-not-know-of": replace(TWO, roles=(WRITER, ALONE), mixes=True),
     "own-writes-used": replace(ONE, bypasses=False),
     "own-writes-used-t-after-their-announcement": replace(ONE, bypasses_from_end=False),
 }

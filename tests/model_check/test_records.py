@@ -36,6 +36,7 @@ MUTANTS = {
     "select-before-the-lease": Rules(reads_after_open=False),
     "snapshot-after-the-select": Rules(looks_after_select=True),
     "no-window": Rules(window=False),
+    "commit-later-than-w": Rules(in_time=False),
     "a-key-for-each-transaction": Rules(one_hash=False),
     "tags-not-compared-at-fill": Rules(compares_generations=False),
     "joined-whatever-comes-of-it": Rules(joining=Joining.OF_ANY),
