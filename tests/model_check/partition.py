@@ -136,8 +136,10 @@ class Partition:
         elif write.phase is Phase.WRITTEN:
             role = self._conduct.roles[self._conduct.homes[index]]
             is_linked = state.processes[self._conduct.homes[index]].is_linked
-            for heard in {is_linked, is_linked and (role.reads or not role.fails)}:
-                yield self._announce(state, index, name, is_heard=heard)
+            yield self._announce(state, index, name, is_heard=is_linked)
+            if role.fails and not role.reads:
+                # Its link is no part of the state: it may be there or not at any time.
+                yield self._announce(state, index, name, is_heard=False)
         elif write.phase is Phase.ANNOUNCED:
             done = _committed(write)._replace(is_answered=True)
             yield f"{name} is committed", self._end(state, index, done)
@@ -199,21 +201,15 @@ class Partition:
         conduct = self._conduct
         has_ticket = conduct.keeps_memory(place) and not self._is_blocked(state, place)
         if not conduct.roles[place].has_redis:
-            opened = Flight(Stage.OPENED, False, has_ticket, 0)
-            yield f"P{place}: misses", with_process(state, place, process._replace(flight=opened))
+            leader = process._replace(flight=Flight(Stage.OPENED, False, has_ticket, 0))
+            yield f"P{place}: misses", with_process(state, place, leader)
         elif process.is_linked and state.stored != NOTHING:
-            arrives = Flight(Stage.ARRIVES, False, True, state.stored)
             if has_ticket:
-                yield (
-                    f"P{place}: hits",
-                    with_process(state, place, process._replace(flight=arrives)),
-                )
+                hit = process._replace(flight=Flight(Stage.ARRIVES, False, True, state.stored))
+                yield f"P{place}: hits", with_process(state, place, hit)
         elif process.is_linked and not self._is_held(state):
-            opened = Flight(Stage.OPENED, True, has_ticket, 0)
-            yield (
-                f"P{place}: gets a lease",
-                with_process(state, place, process._replace(flight=opened)),
-            )
+            leader = process._replace(flight=Flight(Stage.OPENED, True, has_ticket, 0))
+            yield f"P{place}: gets a lease", with_process(state, place, leader)
 
     def _is_held(self, state: State) -> bool:
         """Say whether there is a lease, or a transaction under way that forbids one."""
@@ -224,6 +220,7 @@ class Partition:
         )
 
     def _fill(self, state: State, place: int, process: Process, flight: Flight) -> State:
+        """Store it, right after nobody can join any more."""
         nothing = with_process(state, place, process._replace(flight=None))
         has_redis = self._conduct.roles[place].has_redis
         if has_redis and not (flight.holds and process.is_linked):

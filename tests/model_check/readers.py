@@ -70,10 +70,7 @@ class Readers:
         return with_flight(
             state,
             flight._replace(
-                holds=self._rules.leases,
-                same_boot=True,
-                stamps=state.tags,
-                noted=state.pending,
+                holds=self._rules.leases, same_boot=True, stamps=tags, noted=state.pending
             ),
         )
 
@@ -107,10 +104,8 @@ class Readers:
 
     def _fill(self, others: State, flight: Flight) -> Step:
         """FILL or RELEASE, right after nobody can join any more."""
-        joining, shared = (
-            self._rules.joining,
-            others._replace(misled=self.is_stale(others, flight.value)),
-        )
+        joining = self._rules.joining
+        shared = others._replace(misled=self.is_stale(others, flight.value))
         if not self._may_store(others, flight):
             return "R: may not store it", shared if joining is Joining.OF_ANY else others
         stamps = flight.stamps if self._rules.stamps_at_open else others.tags
