@@ -81,14 +81,14 @@ class Conduct:
     roles: tuple[Role, ...]
     homes: tuple[int, ...]
     has_local: bool = False
-    mixes: bool = True
+    mixes: bool = False
     answers_get_lost: bool = True
     outbox: bool = True
     trusts_polls: bool = True
     bypasses: bool = True
-    bypasses_from_end: bool = False
+    bypasses_from_end: bool = True
     tickets: bool = True
-    drops_local_last: bool = False
+    drops_local_last: bool = True
     flushes: bool = True
     retain: int = 2 * TRUST
 

@@ -66,7 +66,7 @@ class Rules:
     window: bool = True
     in_time: bool = True
     compares_boot: bool = True
-    compares_generations: bool = False
+    compares_generations: bool = True
     random: bool = True
     stamps_at_open: bool = True
     reads_after_open: bool = True
