@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from model_check.rules import Joining, Rules
+from model_check.rules import Joining, Rules, Scenario
 from model_check.states import (
     HOPELESS,
     Boot,
@@ -28,19 +28,22 @@ class Readers:
     """The readers that may store what they read.
 
     Args:
-        most: So many of them may read at the same time.
+        scenario: Who takes part.
         rules: How they go about it.
         owed: Gives the writes that a read must see which begins now.
     """
 
-    def __init__(self, most: int, rules: Rules, owed: Callable[[State], int]) -> None:
-        self._most = most
+    def __init__(self, scenario: Scenario, rules: Rules, owed: Callable[[State], int]) -> None:
+        self._most = scenario.flights
+        self._relevant = sum(
+            1 << i for i, each in enumerate(scenario.writes) if each.entry or each.tags
+        )
         self._rules = rules
         self._owed = owed
 
     def is_stale(self, state: State, value: int) -> bool:
         """Say whether a value lacks what a read must see which begins now."""
-        return self._owed(state) & ~value != 0
+        return self._owed(state) & self._relevant & ~value != 0
 
     def steps(self, state: State) -> Iterator[Step]:
         """Give what readers may do."""

@@ -45,6 +45,7 @@ class Rules:
         leases: Whether only the holder of a lease stores; else whoever finds no entry.
         waits: Whether transactions that were announced must be over before anything is stored.
         one_hash: Whether all that is noted is in one HASH; else each in a key of its own.
+        keeps_all: Whether a field keeps all transactions that may be open; else the last one.
         window: Whether nothing is stored while the pending HASH is younger than W.
         in_time: Whether a transaction is visible, or announced again, at most W after it was
             announced.
@@ -63,6 +64,7 @@ class Rules:
     leases: bool = True
     waits: bool = True
     one_hash: bool = True
+    keeps_all: bool = True
     window: bool = True
     in_time: bool = True
     compares_boot: bool = True
@@ -80,6 +82,7 @@ class Write:
 
     Attributes:
         entry: Whether it names the entry; else nobody knows that the entry is about it.
+            Without that and without tags it has nothing to do with it.
         tags: Which tags it bumps, by their place.
     """
 

@@ -59,7 +59,7 @@ class SharedCache:
         self._rules = rules
         self._owed = owed
         self._writers = Writers(scenario, rules)
-        self._readers = Readers(scenario.flights, rules, owed)
+        self._readers = Readers(scenario, rules, owed)
         self._is_reduced = (
             reduced and rules.leases and rules.random and rules.joining is not Joining.OF_ANY
         )

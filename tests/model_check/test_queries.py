@@ -10,10 +10,14 @@ from model_check.states import answered
 ONE = Write(entry=False, tags=(0,))
 OTHER = Write(entry=False, tags=(1,))
 BOTH = Write(entry=False, tags=(0, 1))
+ELSEWHERE = Write(entry=False)
+"""What the result does not depend on. Its transaction may lie between those that are noted."""
 
 SCENARIOS = {
     "two-of-one-table": Scenario((ONE, ONE), tags=1, one_row=False),
     "three-of-one-table": Scenario((ONE, ONE, ONE), tags=1, one_row=False),
+    "one-elsewhere-between": Scenario((ONE, ELSEWHERE, ONE), tags=1, one_row=False),
+    "one-elsewhere-first": Scenario((ELSEWHERE, ONE, ONE), tags=1, one_row=False),
     "one-of-each-table": Scenario((ONE, OTHER), tags=2, one_row=False),
     "both-and-each": Scenario((ONE, BOTH, OTHER), tags=2, one_row=False),
     "each-and-both": Scenario((BOTH, ONE, BOTH), tags=2, one_row=False),
@@ -29,6 +33,7 @@ MUTANTS = {
     "stamped-at-fill": Rules(stamps_at_open=False, compares_generations=False),
     "select-before-the-lease": Rules(reads_after_open=False),
     "snapshot-after-the-select": Rules(looks_after_select=True),
+    "only-the-last-transaction-noted": Rules(keeps_all=False),
     "no-window": Rules(window=False),
     "commit-later-than-w": Rules(in_time=False),
     "a-key-for-each-transaction": Rules(one_hash=False),

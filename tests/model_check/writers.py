@@ -87,7 +87,8 @@ class Writers:
         over = next((i for i in range(index) if running >> i & 1), index)
         pending = list(state.pending)
         for place in ((0,) if write.entry else ()) + tuple(1 + tag for tag in write.tags):
-            pending[place] = extended(pending[place], index, over)
+            kept = pending[place] if self._rules.keeps_all else ()
+            pending[place] = extended(kept, index, over)
         return state._replace(
             boot=made(state, self._rules),
             pending=tuple(pending),
