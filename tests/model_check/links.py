@@ -74,6 +74,7 @@ class Conduct:
         tickets: Whether what was dropped meanwhile is not kept in memory.
         drops_local_last: Whether a poll drops what is in memory after what is in Redis; else
             before.
+        shares: Whether somebody may have the answer to another's read, if that was stored.
         flushes: Whether a poll that comes late forgets what is in memory.
         retain: Ticks for which rows of the outbox stay once they are applied.
     """
@@ -89,6 +90,7 @@ class Conduct:
     bypasses_from_end: bool = True
     tickets: bool = True
     drops_local_last: bool = True
+    shares: bool = True
     flushes: bool = True
     retain: int = 2 * TRUST
 

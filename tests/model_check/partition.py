@@ -234,8 +234,8 @@ class Partition:
             state = self._keep(state, place, process, flight)
         else:
             return nothing
-        misled = self._may_hit(process) and self._is_late(state, place, flight.value)
-        return state._replace(misled=misled)
+        is_late = self._may_hit(process) and self._is_late(state, place, flight.value)
+        return state._replace(misled=is_late and self._conduct.shares)
 
     def _keep(self, state: State, place: int, process: Process, flight: Flight) -> State:
         is_kept = self._conduct.keeps_memory(place) and (

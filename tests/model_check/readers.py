@@ -112,7 +112,7 @@ class Readers:
         if not self._may_store(others, flight):
             return "R: may not store it", shared if joining is Joining.OF_ANY else others
         stamps = flight.stamps if self._rules.stamps_at_open else others.tags
-        stored = others if joining is Joining.OF_STORED_LATER else shared
+        stored = shared if joining in {Joining.OF_STORED, Joining.OF_ANY} else others
         stored = stored._replace(
             entry=Entry(flight.value, stamps),
             pending=tuple(

@@ -28,6 +28,7 @@ class After(Enum):
 class Joining(Enum):
     """Whose answer somebody may use who joins a read after its SELECT has left."""
 
+    OF_NONE = auto()
     OF_STORED = auto()
     """One that was stored, if he came before the request to store it left."""
     OF_STORED_LATER = auto()

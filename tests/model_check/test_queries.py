@@ -1,5 +1,7 @@
 """The result of a query in the cache: its writers know its tags, and nothing of its entry."""
 
+from dataclasses import replace
+
 import pytest
 
 from model_check.explorer import explore
@@ -37,6 +39,8 @@ MUTANTS = {
     "no-window": Rules(window=False),
     "commit-later-than-w": Rules(in_time=False),
     "a-key-for-each-transaction": Rules(one_hash=False),
+}
+SHARING = {
     "tags-not-compared-at-fill": Rules(compares_generations=False),
     "joined-whatever-comes-of-it": Rules(joining=Joining.OF_ANY),
     "joined-until-it-is-stored": Rules(joining=Joining.OF_STORED_LATER),
@@ -66,20 +70,31 @@ def test_nothing_is_hidden_by_what_is_left_out(name: str) -> None:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_less_than_that_is_stale(name: str) -> None:
-    """Each part of the protocol is needed: without it, an answered write is not seen."""
-    model = SharedCache(SCENARIOS["two-of-one-table"], MUTANTS[name], owed=answered)
+    """Each part of the protocol is needed: without it, a hit lacks an answered write."""
+    rules = replace(MUTANTS[name], joining=Joining.OF_NONE)
+    model = SharedCache(SCENARIOS["two-of-one-table"], rules, owed=answered)
     report = explore(model.initial, model.successors, model.check)
     print(report)  # noqa: T201 - `pytest -s` shows the counter-example
-    assert report.trace
+    assert report.trace[-1].startswith("a hit gives")
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_not_every_answer_may_be_shared(name: str) -> None:
+    """Whoever joins a read late must know that nothing was written since it left."""
+    model = SharedCache(SCENARIOS["two-of-one-table"], SHARING[name], owed=answered)
+    report = explore(model.initial, model.successors, model.check)
+    print(report)  # noqa: T201 - `pytest -s` shows the counter-example
+    assert report.trace[-1].startswith("whoever joined")
 
 
 @pytest.mark.parametrize("name", WHEN_SEEN)
 def test_what_a_crash_leaves_behind(name: str) -> None:
     """Bumping after the COMMIT leaves what somebody has seen to be over, for good in a crash."""
-    model = SharedCache(SCENARIOS["two-of-one-table"], WHEN_SEEN[name])
+    rules = replace(WHEN_SEEN[name], joining=Joining.OF_NONE)
+    model = SharedCache(SCENARIOS["two-of-one-table"], rules)
     report = explore(model.initial, model.successors, model.check)
     print(report)  # noqa: T201 - `pytest -s` shows the counter-example
-    assert report.trace
+    assert report.trace[-1].startswith("a hit gives")
 
 
 def test_the_boot_is_a_second_lock() -> None:
