@@ -179,3 +179,31 @@ async def test_a_process_without_redis_keeps_nothing_that_others_keep_there(
     before = await alone.cache.stats()
     assert (await alone.store(House).get(1)).number == 2
     assert (await alone.cache.stats()).hits == before.hits
+
+
+async def test_after_another_server_took_over_no_hits_are_served_for_a_while(
+    postgres_url: str, redis_server: RedisServer
+) -> None:
+    """Processes that have not heard of it yet announce what they write for the old one."""
+    config = cached_config(postgres_url, redis_server.url)
+    async with quick(StoreHaus(config), trust=0.4) as haus:
+        await haus.auto_migrate(Town)
+        store = haus.store(Town)
+        await haus.cache.ready()
+        await store.create(Town(id=1, name="a"))
+        for _ in range(2):
+            await store.get(1)
+            await settled(haus)
+        before = await haus.cache.stats()
+        assert before.hits > 0
+        # As if the poll before this one had met another timeline.
+        haus.cache._core.space = b"1.1.1"
+        await haus.cache.refresh()
+        assert (await haus.cache.stats()).local_items == 0
+        await store.get(1)
+        assert (await haus.cache.stats()).bypassed == before.bypassed + 1
+        await haus.cache.ready()
+        for _ in range(2):
+            await store.get(1)
+            await settled(haus)
+        assert (await haus.cache.stats()).hits > before.hits

@@ -41,6 +41,8 @@ class Core:
         "local",
         "now",
         "polled_at",
+        "rests_until",
+        "space",
         "timing",
         "transport",
         "ttl_seconds",
@@ -67,6 +69,10 @@ class Core:
         """What is known; None before the first poll."""
         self.polled_at = float("-inf")
         """When the last poll began whose rows were all applied, by `now`."""
+        self.space = b""
+        """Which database it is about; empty before the first poll."""
+        self.rests_until = float("-inf")
+        """No hits are served before that: the database has been replaced by another one."""
         self.wake = asyncio.Event()
         """Set to poll at once."""
         self._models: dict[Place, TableInfo] = {}
@@ -90,6 +96,7 @@ class Core:
             state,
             infos,
             now=self.now(),
+            rests_until=self.rests_until,
             timing=self.timing,
             ttl_seconds=self.ttl_seconds,
             before=self.directory,

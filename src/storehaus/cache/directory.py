@@ -135,6 +135,7 @@ def make_directory(
     infos: Sequence[TableInfo],
     *,
     now: float,
+    rests_until: float,
     timing: Timing,
     ttl_seconds: float,
     before: "Directory | None" = None,
@@ -145,6 +146,7 @@ def make_directory(
         state: What was read; its `oids` are those of `infos`.
         infos: The models known.
         now: Time now, by `Core.now`.
+        rests_until: No table is ready before that.
         timing: The constants.
         ttl_seconds: How long entries live where a model does not say.
         before: What was known until now; what has not changed is taken over.
@@ -159,7 +161,8 @@ def make_directory(
         if problem:
             mismatches.append(problem)
         elif known is not None and info.cache is not None and not known.secured:
-            fresh = _cached(info, known, now, timing, ttl_seconds)
+            ready_at = max(rests_until, now + max(0.0, 2 * timing.trust - known.age_seconds))
+            fresh = _cached(info, known, ready_at, ttl_seconds)
             same = known_before.get(info)
             # By the clock of the server it may be ready a little earlier or later each time.
             if (
@@ -192,9 +195,7 @@ def _may_be_held(known: Registered, timing: Timing) -> bool:
     return known.is_local or age is None or age < 2 * timing.trust
 
 
-def _cached(
-    info: TableInfo, known: Registered, now: float, timing: Timing, ttl_seconds: float
-) -> Cached:
+def _cached(info: TableInfo, known: Registered, ready_at: float, ttl_seconds: float) -> Cached:
     params = info.cache or CacheParams()
     return Cached(
         oid=known.oid,
@@ -204,7 +205,7 @@ def _cached(
         generation=generation_tag(known.oid),
         is_exact=Key(info).is_exact,
         is_shared=known.redis_seconds is not None,
-        ready_at=now + max(0.0, 2 * timing.trust - known.age_seconds),
+        ready_at=ready_at,
         ttl_ms=max(1, round((params.ttl_seconds or ttl_seconds) * 1000)),
         id_type=_plain_id(info),
         names={},

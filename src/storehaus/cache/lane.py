@@ -19,7 +19,7 @@ from storehaus.errors import CacheError
 
 __all__ = ["Lane"]
 
-_RUN_CHARACTERS = 10
+_ID_CHARACTERS = 8
 
 
 class Lane:
@@ -52,8 +52,8 @@ class Lane:
     def start_of(self, space: bytes) -> bytes:
         """Give what stands before all names.
 
-        The id of the server's run is part of it: what another run has left on disk is as if it were
-        not there, for nobody knows how old it is.
+        The ids of the server's run and of its reign as a primary are part of it: what is left from
+        another one is as if it were not there, for nobody knows how old it is.
         """
         return b"%b%b:%b:" % (self._prefix, self._start, space)
 
@@ -66,8 +66,10 @@ class Lane:
         connection = self._connection
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # redis-py has no types here
-            await connection.send_command("INFO", "server")
-            facts = _facts(await connection.read_response())
+            facts: dict[str, str] = {}
+            for section in ("server", "replication"):
+                await connection.send_command("INFO", section)
+                facts |= _facts(await connection.read_response())
         except (RedisError, OSError, UnicodeError) as error:
             await self._disconnect()
             # What redis-py says may name the address, and that may hold a password.
@@ -75,7 +77,8 @@ class Lane:
         except BaseException:
             await self._disconnect()
             raise
-        self._start = facts.get("run_id", "")[:_RUN_CHARACTERS].encode()
+        reign = (facts.get("run_id", ""), facts.get("master_replid", ""))
+        self._start = "".join(each[:_ID_CHARACTERS] for each in reign).encode()
         is_valkey = "valkey_version" in facts
         version = facts.get("valkey_version") or facts.get("redis_version", "?")
         self.server = f"{'Valkey' if is_valkey else 'Redis'} {version}"

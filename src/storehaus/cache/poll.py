@@ -98,10 +98,19 @@ class Poll:
         core.counters.polls += 1
 
     def _enter(self, state: State) -> None:
-        """Follow the database to another timeline."""
-        transport = self._core.transport
-        if transport is not None and state.timeline is not None:
-            transport.space = state.space
+        """Follow the database to another timeline.
+
+        Others may still announce what they write in the old space, and write it to the outbox.
+        """
+        core = self._core
+        if state.timeline is None or core.space == state.space:
+            return
+        if core.space:
+            core.local.flush()
+            core.rests_until = core.now() + 2 * core.timing.trust
+        core.space = state.space
+        if core.transport is not None:
+            core.transport.space = state.space
 
     async def _use_redis(self, state: State) -> None:
         if self._core.transport is not None and any(
