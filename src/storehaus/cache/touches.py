@@ -72,12 +72,14 @@ class Touches:
         self.entries.update(_records(cached, models))
         self.tags.add(row_tag(oid))
         fields = [info.by_name[name] for name in cached.params.tags]
-        if any(_may_change(outcome, column) for column in fields):
+        before = outcome.before
+        if before is None and any(_may_change(outcome, column) for column in fields):
             # Nobody here knows the old values, so results about them may be any.
             self.tags.add(queries_tag(oid))
             return
-        for column in fields:
-            self.tags.update(row_tag(oid, column.name, each) for each in _values(column, models))
+        for place, column in enumerate(fields):
+            values = set(_values(column, models)).union(each[place] for each in before or ())
+            self.tags.update(row_tag(oid, column.name, each) for each in values)
 
 
 def _records(cached: Cached, models: Sequence[Any]) -> Iterable[bytes]:

@@ -19,6 +19,7 @@ __all__ = [
     "key_condition",
     "lock_order",
     "qualified",
+    "remembered",
     "returning",
     "same_key",
     "typed_unnest",
@@ -62,6 +63,19 @@ def returning(info: TableInfo, alias: str | None = None, *, bare: bool = False) 
         names = ", ".join(qualified(alias, column) for column in info.columns)
     known = info.cache is None or bare
     return f"RETURNING {names}" if known else f"RETURNING {names}, {_TRANSACTION}"
+
+
+def remembered(info: TableInfo, columns: Iterable[ColumnInfo]) -> tuple[ColumnInfo, ...]:
+    """Columns whose values before an UPDATE of some columns come back behind all else.
+
+    They are the tags by which results of queries are cached, when one of them changes.
+    """
+    if info.cache is None or not info.cache.tags:
+        return ()
+    changed = {column.name for column in columns}
+    if changed.isdisjoint(info.cache.tags):
+        return ()
+    return tuple(info.by_name[name] for name in info.cache.tags)
 
 
 def active(info: TableInfo, alias: str | None = None) -> str:

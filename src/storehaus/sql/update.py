@@ -4,7 +4,7 @@
 outside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from storehaus.model.records import ColumnInfo, TableInfo
 from storehaus.sql.columns import (
@@ -16,6 +16,7 @@ from storehaus.sql.columns import (
     key_condition,
     lock_order,
     qualified,
+    remembered,
     returning,
     same_key,
     typed_unnest,
@@ -56,21 +57,22 @@ def assignments(
     return ", ".join(pairs)
 
 
-def update_by_key(info: TableInfo, changes: str, *, versioned: bool = False) -> str:
+def update_by_key(
+    info: TableInfo, columns: Iterable[ColumnInfo], changes: str, *, versioned: bool = False
+) -> str:
     """Update the active row with a key. Parameters: the key, then the version if it counts.
 
     Args:
         info: The model.
+        columns: What is changed.
         changes: The SET list of `assignments`, with later parameters.
         versioned: Whether the row must have a certain version.
     """
     keys = list(info.primary_key)
     if versioned and info.version is not None:
         keys.append(info.version)
-    return (
-        f"UPDATE {table_name(info)} SET {changes} WHERE {key_condition(keys)}{active(info)}"
-        f" {returning(info)}"
-    )
+    condition = f" WHERE {key_condition(keys)}{active(info)}"
+    return _update(info, columns, changes, condition)
 
 
 def update_one(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bool = False) -> str:
@@ -81,7 +83,7 @@ def update_one(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: boo
     first = len(info.primary_key) + versioned + 1
     pairs = [(column, f"${first + i}") for i, column in enumerate(columns)]
     changes = assignments(info, pairs, first + len(columns))
-    return update_by_key(info, changes, versioned=versioned)
+    return update_by_key(info, columns, changes, versioned=versioned)
 
 
 def update_many(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bool = False) -> str:
@@ -102,15 +104,19 @@ def update_many(info: TableInfo, columns: Sequence[ColumnInfo], *, versioned: bo
     )
     same = same_key(keys)
     table = table_name(info)
+    old = remembered(info, columns)
+    locked = ", ".join(qualified(TABLE, column) for column in (*info.primary_key, *old))
+    found = f" AND {same_key(info.primary_key, LOCKED)}" if old else ""
+    before = "".join(f", {qualified(LOCKED, column)}" for column in old)
     return (
         f'WITH "i"({column_list(sent)}) AS (SELECT {values} FROM {relation}),'
-        f' "l" AS MATERIALIZED (SELECT {qualified(TABLE, keys[0])} FROM {table} AS "t", "i"'
+        f' "l" AS MATERIALIZED (SELECT {locked} FROM {table} AS "t", "i"'
         f" WHERE {same}{active(info, TABLE)} ORDER BY {lock_order(info.primary_key)}"
         f' FOR NO KEY UPDATE OF "t"),'
         f' "n" AS MATERIALIZED (SELECT count(*) FROM "l")'
-        f' UPDATE {table} AS "t" SET {changes} FROM "i", "n"'
-        f' WHERE {same}{active(info, TABLE)} AND "n"."count" = ${tags + 1}::bigint'
-        f" {returning(info, TABLE)}"
+        f' UPDATE {table} AS "t" SET {changes} FROM "i", "n"{", " + LOCKED if old else ""}'
+        f' WHERE {same}{found}{active(info, TABLE)} AND "n"."count" = ${tags + 1}::bigint'
+        f" {returning(info, TABLE)}{before}"
     )
 
 
@@ -130,7 +136,8 @@ def update_shared(
     changes = assignments(
         info, [(column, qualified(LOCKED, column)) for column in columns], len(sent) + 1, TABLE
     )
-    return locking_shared(info, sent, keys, set_shared(info, changes), "NO KEY UPDATE")
+    write, old = set_shared(info, changes), remembered(info, columns)
+    return locking_shared(info, sent, keys, write, "NO KEY UPDATE", old=old)
 
 
 def set_shared(info: TableInfo, changes: str) -> str:
@@ -147,6 +154,8 @@ def locking_shared(
     keys: Sequence[ColumnInfo],
     write: str,
     strength: str,
+    *,
+    old: Sequence[ColumnInfo] = (),
 ) -> str:
     """A statement that writes to those of the rows given that nobody holds.
 
@@ -158,22 +167,46 @@ def locking_shared(
         keys: Those of them that must be equal.
         write: What happens to the rows in `LOCKED`, without RETURNING.
         strength: Of the lock: what the write itself takes.
+        old: Columns whose values before the write come back behind the place.
     """
     relation, values = typed_unnest(info, sent)
     given = column_list(sent)
     place = f'{LOCKED}."#"'
     written = ", ".join(qualified('"w"', column) for column in info.columns)
+    kept = "".join(f', {qualified(TABLE, each)} AS "#{i}"' for i, each in enumerate(old))
+    before = "".join(f', {LOCKED}."#{i}"' for i in range(len(old)))
     return (
         f'WITH "i"({given}, "#") AS (SELECT {values}, "u"."#" FROM {relation}),'
-        f' {LOCKED} AS MATERIALIZED (SELECT "i".* FROM {table_name(info)} AS "t", "i"'
+        f' {LOCKED} AS MATERIALIZED (SELECT "i".*{kept} FROM {table_name(info)} AS "t", "i"'
         f" WHERE {same_key(keys)}{active(info, TABLE)} ORDER BY {lock_order(info.primary_key)}"
         f' FOR {strength} OF "t" SKIP LOCKED),'
         f' "w" AS ({write} {returning(info, TABLE, bare=True)}, {place})'
-        f' SELECT {written}, {place} FROM {LOCKED} LEFT JOIN "w" ON "w"."#" = {place}'
+        f' SELECT {written}, {place}{before} FROM {LOCKED} LEFT JOIN "w" ON "w"."#" = {place}'
     )
 
 
-def update_where(info: TableInfo, changes: str, where: str) -> str:
+def update_where(info: TableInfo, columns: Iterable[ColumnInfo], changes: str, where: str) -> str:
     """Update rows by condition; `where` is empty for all of them."""
-    condition = f" WHERE {where}" if where else ""
-    return f"UPDATE {table_name(info)} SET {changes}{condition} {returning(info)}"
+    return _update(info, columns, changes, f" WHERE {where}" if where else "")
+
+
+def _update(info: TableInfo, columns: Iterable[ColumnInfo], changes: str, condition: str) -> str:
+    """Update rows. What must be remembered of them is read while they are locked.
+
+    Without the lock it would be what the statement's snapshot shows, which another transaction may
+    have changed since.
+    """
+    table, old, keys = table_name(info), remembered(info, columns), info.primary_key
+    if not old:
+        return f"UPDATE {table} SET {changes}{condition} {returning(info)}"
+    # No column of the table is called like these, so that none of its own needs its name.
+    names = [f'"#{i}"' for i in range(len(keys) + len(old))]
+    same = " AND ".join(
+        f"{quote_identifier(key.column)} = {name}" for key, name in zip(keys, names, strict=False)
+    )
+    return (
+        f'WITH "#o"({", ".join(names)}) AS MATERIALIZED (SELECT {column_list([*keys, *old])}'
+        f" FROM {table}{condition} FOR NO KEY UPDATE)"
+        f' UPDATE {table} SET {changes} FROM "#o" WHERE {same}'
+        f" {returning(info)}, {', '.join(names[len(keys) :])}"
+    )

@@ -74,6 +74,8 @@ class Outcome(Struct, Generic[M], frozen=True, kw_only=True, gc=False):
         inserted: For an upsert, whether each row is new; None for all other writes.
         deletion: The mark that a cascading delete put on these rows, or that a restore took off
             them; None for all other writes.
+        before: For each row, the values that the tags of the cache had before, in their order;
+            None where none of them changed, or nobody knows.
     """
 
     change: Change[M]
@@ -81,6 +83,7 @@ class Outcome(Struct, Generic[M], frozen=True, kw_only=True, gc=False):
     count: int
     inserted: Sequence[bool] | None = None
     deletion: UUID | None = None
+    before: Sequence[tuple[Any, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,16 @@ class RowReader(Generic[M]):
             return list(starmap(self._build, rows))
         return self.columns(list(zip(*rows, strict=True)))
 
+    def remembered(self, rows: Sequence[Row]) -> list[tuple[Any, ...]] | None:
+        """Give what an UPDATE returned behind all else: values that were there before.
+
+        They stand behind what tells the transaction; None where there are none.
+        """
+        start = self._width + 1
+        if not self._is_longer or not rows or len(rows[0]) <= start:
+            return None
+        return [tuple(row[start:]) for row in rows]
+
     def columns(self, columns: Sequence[Sequence[Any]]) -> list[M]:
         """Build one model per row, of values that are given column by column.
 

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from storehaus.driver import Row
 from storehaus.errors import QueryError
-from storehaus.model import Model
+from storehaus.model import ColumnInfo, Model
 from storehaus.query import UpdateSet
 from storehaus.sql.assignments import compile_assignments, plain_columns
 from storehaus.sql.binder import Binder
@@ -83,8 +83,8 @@ class Patch(Generic[M]):
         changes = self.change.changes or {}
         for part in (*self._key, *version):
             binder.write(part)
-        set_list = _set_list(self._table, self.change, binder)
-        text = update_by_key(info, set_list, versioned=self._version is not None)
+        columns, set_list = _set_list(self._table, self.change, binder)
+        text = update_by_key(info, columns, set_list, versioned=self._version is not None)
         return StatementBatch(
             info=info,
             values=lambda _row: named_values(changes),
@@ -98,7 +98,13 @@ class Patch(Generic[M]):
         if not rows:
             (record_id,) = self.change.ids or (None,)
             raise await absent(self._table, fetch, record_id, self._version)
-        return Outcome(change=self.change, models=self._table.reader.models(rows), count=1)
+        table = self._table
+        return Outcome(
+            change=self.change,
+            models=table.reader.models(rows),
+            count=1,
+            before=table.reader.remembered(rows),
+        )
 
 
 class UpdateWhere(Generic[M]):
@@ -123,17 +129,20 @@ class UpdateWhere(Generic[M]):
         assert query is not None  # noqa: S101 - set by the verb
         require_filter(self._table, self.change, everything=self._everything)
         binder = Binder()
-        changes = _set_list(self._table, self.change, binder)
+        columns, changes = _set_list(self._table, self.change, binder)
         where = compile_filter(info, query, binder)
-        statement = binder.statement(update_where(info, changes, where))
+        statement = binder.statement(update_where(info, columns, changes, where))
         return [StatementBatch(info=info, statement=always(statement))]
 
     async def finish(self, results: Sequence[Sequence[Row]], fetch: Fetch) -> Outcome[M]:
         """Give the rows that were changed."""
         del fetch
         (rows,) = results
-        models = self._table.reader.models(rows)
-        return Outcome(change=self.change, models=models, count=len(models))
+        reader = self._table.reader
+        models = reader.models(rows)
+        return Outcome(
+            change=self.change, models=models, count=len(models), before=reader.remembered(rows)
+        )
 
 
 def require_filter(table: Table[Any], change: Change[Any], *, everything: bool) -> None:
@@ -152,7 +161,10 @@ def require_filter(table: Table[Any], change: Change[Any], *, everything: bool) 
     )
 
 
-def _set_list(table: Table[Any], change: Change[Any], binder: Binder) -> str:
+def _set_list(
+    table: Table[Any], change: Change[Any], binder: Binder
+) -> tuple[Sequence[ColumnInfo], str]:
+    """Give the columns that are changed, and the SET list."""
     changes = change.changes
     given = changes.changes if isinstance(changes, UpdateSet) else changes
     tags = checked_tags(table.info, change.tags)
@@ -162,4 +174,4 @@ def _set_list(table: Table[Any], change: Change[Any], binder: Binder) -> str:
     else:
         pairs = compile_assignments(table.info, changes or {}, binder)
     binder.write(tags)
-    return assignments(table.info, pairs, binder.count)
+    return [column for column, _ in pairs], assignments(table.info, pairs, binder.count)

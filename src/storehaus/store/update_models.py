@@ -94,7 +94,12 @@ class UpdateModels(Generic[M]):
         if len(rows) < len(self._keys):
             raise await self._absent(fetch, len(rows))
         ordered = [rows[table.key.wire_id(key)] for key in self._keys]
-        return Outcome(change=self.change, models=table.reader.models(ordered), count=len(ordered))
+        return Outcome(
+            change=self.change,
+            models=table.reader.models(ordered),
+            count=len(ordered),
+            before=table.reader.remembered(ordered),
+        )
 
     async def _absent(self, fetch: Fetch, updated: int) -> StorehausError:
         table, ids = self._table, self.change.ids or []

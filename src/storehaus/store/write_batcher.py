@@ -152,14 +152,16 @@ class _Group(Sharers):
     Attributes:
         turns: The writes, each to another row.
         form: Theirs.
+        before: By the place of a write, values that its row had before.
     """
 
-    __slots__ = ("form", "turns")
+    __slots__ = ("before", "form", "turns")
 
     def __init__(self, turns: Sequence[Turn[Any]], form: Form) -> None:
         super().__init__(len(turns))
         self.turns = turns
         self.form = form
+        self.before: dict[int, tuple[Any, ...]] = {}
 
     def deliver(self, results: Sequence[Outcome[Any] | Exception | None]) -> None:
         """Give each caller what is his."""
@@ -309,12 +311,14 @@ class WriteBatcher:
             rows = await run_within(connection, batch)
             results: list[Outcome[Any] | Exception | None] = []
             fetch = fetch_on(connection)
-            for turn, model in zip(group.turns, self._written(group, rows), strict=True):
+            for place, model in enumerate(self._written(group, rows)):
                 if isinstance(model, Exception):
                     raise model
-                absent = model is _ABSENT
+                work = group.turns[place].work
                 results.append(
-                    await turn.work.finish(((),), fetch) if absent else _outcome(turn.work, model)
+                    await work.finish(((),), fetch)
+                    if model is _ABSENT
+                    else _outcome(work, model, group.before.get(place))
                 )
             outcomes = [outcome for outcome in results if isinstance(outcome, Outcome)]
             for plugin in self._database.plugins:
@@ -337,13 +341,16 @@ class WriteBatcher:
         if group.form.numbered:
             found = [None] * len(group.turns)
             position = key.columns[0].position
+            place = len(self._table.info.columns)
             written = [row for row in rows if row[position] is not None]
-            models = self._models([row[:-1] for row in written])
+            models = self._models([row[:place] for row in written])
             for row, model in zip(written, models, strict=True):
-                found[row[-1] - 1] = model
+                found[row[place] - 1] = model
+                if len(row) > place + 1:
+                    group.before[row[place] - 1] = tuple(row[place + 1 :])
             for row in rows if len(written) < len(rows) else ():
                 if row[position] is None:
-                    found[row[-1] - 1] = _ABSENT
+                    found[row[place] - 1] = _ABSENT
             return found
         by_id = dict(zip(map(key.of_row, rows), self._models(rows), strict=True))
         found = [by_id.pop(turn.batch.row_id, _ABSENT) for turn in group.turns]
@@ -366,10 +373,13 @@ class WriteBatcher:
         self.under_way -= 1
 
 
-def _outcome(work: Work[M], model: Any) -> Outcome[M] | Exception | None:
+def _outcome(
+    work: Work[M], model: Any, before: tuple[Any, ...] | None = None
+) -> Outcome[M] | Exception | None:
     if model is None or isinstance(model, Exception):
         return model
-    return Outcome(change=work.change, models=(model,), count=1)
+    remembered = None if before is None else (before,)
+    return Outcome(change=work.change, models=(model,), count=1, before=remembered)
 
 
 async def _absent(work: Work[M], fetch: Fetch) -> Outcome[M] | Exception:
