@@ -46,7 +46,9 @@ class CommandLine:
     def environment(self, **changes: str) -> dict[str, str]:
         """The variables that a command sees."""
         names = [name for name in os.environ if name in KEPT or name.startswith("COVERAGE")]
-        return {name: os.environ[name] for name in names} | changes
+        # Modules that tests write twice in one second would be taken from the first one's bytecode.
+        fixed = {"PYTHONDONTWRITEBYTECODE": "1"}
+        return {name: os.environ[name] for name in names} | fixed | changes
 
     def write(self, name: str, text: str) -> Path:
         """Write a file into the directory."""

@@ -9,9 +9,11 @@ docs/adr/0014 tells the protocol, docs/caching.md what it promises.
 
 from typing import TYPE_CHECKING
 
-from storehaus.cache.manager import CacheManager, Explanation
+from storehaus.cache.explanation import Explanation
+from storehaus.cache.manager import CacheManager
 from storehaus.cache.registry import register
 from storehaus.cache.stats import CacheStats
+from storehaus.cache.survey import Survey, SurveyedTable
 from storehaus.cache.transport import CacheTransport, Finding, Lease, Opened, Timing
 from storehaus.errors import ConfigurationError
 
@@ -26,6 +28,8 @@ __all__ = [
     "Finding",
     "Lease",
     "Opened",
+    "Survey",
+    "SurveyedTable",
     "Timing",
     "make_redis_transport",
     "register",

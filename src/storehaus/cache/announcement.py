@@ -69,6 +69,7 @@ class Announcement:
         self._over = 0
         self._is_blocked = False
         self._is_heard = True
+        # Whether processes will tell Redis, since it has not heard.
         self._is_written = False
         self.sent_at = 0.0
         """When it was sent last, by `Core.now`."""
@@ -119,12 +120,14 @@ class Announcement:
         core.local.block(self._entries, self._tags)
         self._is_blocked = True
         heard = await self.send()
-        if not heard or self._touches.is_held or not core.is_trusted(core.now()):
-            await self._write(unit)
+        # While nothing is trusted, it may not even be known which database this is.
+        is_certain = heard and core.is_trusted(core.now())
+        if not is_certain or self._touches.is_held:
+            await self._write(unit, heard=is_certain)
         while heard and core.now() - self.sent_at > core.timing.window / 2:
             heard = await self.send()
-            if not heard and not self._is_written:
-                await self._write(unit)
+            if not heard and is_certain:
+                await self._write(unit, heard=False)
         # What is kept in this process only was dropped; it needs nobody to hear of it.
         self._is_heard = heard or core.transport is None
         self._open.add(self)
@@ -167,16 +170,16 @@ class Announcement:
             if not self._is_written:
                 _ = core.database.keeper.start(self._write_late())
 
-    async def _write(self, unit: Unit) -> None:
-        await unit.connection.fetch(WRITE, self._names())
-        self._is_written = True
+    async def _write(self, unit: Unit, *, heard: bool) -> None:
+        await unit.connection.fetch(WRITE, (*self._names(), heard))
+        self._is_written = self._is_written or not heard
         self._core.counters.outboxed += 1
 
     async def _write_late(self) -> None:
         """Write it after all: Redis could not be reached any more while the COMMIT took long."""
         core = self._core
         try:
-            await core.database.driver.fetch(WRITE, self._names())
+            await core.database.driver.fetch(WRITE, (*self._names(), False))
         except StorehausError as error:
             log.warning("a write could not be announced: %s", error)
         else:

@@ -1,24 +1,24 @@
 """`CacheManager`: what users see of the cache, `haus.cache`."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from storehaus.cache.announcement import Announcement
 from storehaus.cache.codec import decode_rows
-from storehaus.cache.core import TAG_SLACK_MS, Core, log
+from storehaus.cache.core import Core, log
 from storehaus.cache.directory import Cached
-from storehaus.cache.entry import check_entry, fingerprint_of, read_entry
+from storehaus.cache.entry import check_entry
+from storehaus.cache.explanation import Explanation, explain
 from storehaus.cache.local import LocalTier
 from storehaus.cache.names import generation_tag, queries_tag
 from storehaus.cache.plugin import CachedReads, CachePlugin
 from storehaus.cache.poll import Poll
 from storehaus.cache.reader import Item, Reader
-from storehaus.cache.registry import WRITE
 from storehaus.cache.stats import CacheStats
+from storehaus.cache.survey import Survey, clear, forget, take_survey
 from storehaus.cache.transport import CacheTransport, Timing
 from storehaus.driver import Row
 from storehaus.errors import CacheError
@@ -29,24 +29,6 @@ from storehaus.store.table import Table
 __all__ = ["CacheManager", "Explanation"]
 
 M = TypeVar("M", bound=Model)
-
-
-class Explanation(Struct, frozen=True, kw_only=True):
-    """Why a read of one entry is answered as it is.
-
-    Attributes:
-        key: Name of the entry.
-        verdict: "hit", "miss" or "refused": the cache would not be asked.
-        reason: One sentence.
-        size: Bytes of the entry, None where there is none.
-        ttl_seconds: How long it lives, None where there is none.
-    """
-
-    key: str
-    verdict: str
-    reason: str
-    size: int | None = None
-    ttl_seconds: float | None = None
 
 
 class CacheManager:
@@ -221,19 +203,19 @@ class CacheManager:
         cached = self._cached(model)
         item = self._item(Table(model.__table_info__), record_id)
         if cached is not None and item is not None:
-            await self._forget((item.name,), (queries_tag(cached.oid),))
+            await forget(self._core, (item.name,), (queries_tag(cached.oid),))
 
     async def invalidate_table(self, model: type[Model]) -> None:
         """Forget all rows of a table and all results about it, in all processes."""
         cached = self._cached(model)
         if cached is not None:
-            await self._forget((), (generation_tag(cached.oid), queries_tag(cached.oid)))
+            await forget(self._core, (), (generation_tag(cached.oid), queries_tag(cached.oid)))
 
     async def invalidate_queries(self, model: type[Model]) -> None:
         """Forget all results of queries about a table, in all processes."""
         cached = self._cached(model)
         if cached is not None:
-            await self._forget((), (queries_tag(cached.oid),))
+            await forget(self._core, (), (queries_tag(cached.oid),))
 
     async def explain(self, key: str) -> Explanation:
         """Say whether the entry of this name is a hit now, and why.
@@ -241,53 +223,27 @@ class CacheManager:
         Args:
             key: What `record_key` gives, or a key as Redis shows it.
         """
-        core = self._core
-        name = _name_of(key)
-        cached = self._cached_by_name(name)
-        if cached is None:
-            return Explanation(key=key, verdict="refused", reason="it belongs to no cached table")
-        now = core.now()
-        if not core.is_trusted(now):
-            reason = "the outbox could not be read for a while, so no hits are served"
-            return Explanation(key=key, verdict="refused", reason=reason)
-        if cached.ready_at > now:
-            reason = (
-                f"the table is cached since a moment; hits come in {cached.ready_at - now:.1f} s"
-            )
-            return Explanation(key=key, verdict="refused", reason=reason)
-        if core.is_bypassed((name, cached.generation), now):
-            reason = "this process has written it without reaching Redis a moment ago"
-            return Explanation(key=key, verdict="refused", reason=reason)
-        if core.local.get(name, now) is not None:
-            return Explanation(key=key, verdict="hit", reason="it is kept in this process")
-        return await self._explain_redis(key, name, cached)
+        return await explain(self._core, key)
 
-    async def _explain_redis(self, key: str, name: bytes, cached: Cached) -> Explanation:
-        transport = self._core.transport
-        if transport is None:
-            return Explanation(key=key, verdict="miss", reason="it is not kept in this process")
-        if not transport.is_usable:
-            reason = "Redis does not answer, so it is not asked"
-            return Explanation(key=key, verdict="refused", reason=reason)
-        values = await self._ask(transport.read((name, cached.generation)))
-        if values is None:
-            return Explanation(key=key, verdict="refused", reason="Redis did not answer")
-        value, generation = values
-        if value is None:
-            noted = await self._ask(transport.pending((name, cached.generation)))
-            reason = "there is no such entry"
-            if noted is not None and any(each is not None for each in noted):
-                reason += "; a transaction has announced a write, and nobody has read it since"
-            return Explanation(key=key, verdict="miss", reason=reason)
-        left = await self._ask(transport.remaining_ms(name))
-        verdict, reason = _judge(name, value, cached, generation)
-        return Explanation(
-            key=key,
-            verdict=verdict,
-            reason=reason,
-            size=len(value),
-            ttl_seconds=None if left is None else left / 1000,
-        )
+    async def survey(self) -> Survey:
+        """Look at the cache of the database as a whole, whoever uses it.
+
+        Raises:
+            DatabaseError: When the database does not answer.
+        """
+        return await take_survey(self._core)
+
+    async def clear(self, tables: Collection[str] | None = None) -> Sequence[str]:
+        """Make everything about tables stale, in all processes; give their names.
+
+        Args:
+            tables: Names, with or without schema; None is all that are cached.
+
+        Raises:
+            StorehausError: When one of them is not cached.
+            DatabaseError: When the database does not answer.
+        """
+        return await clear(self._core, tables)
 
     async def _cold_seconds(self) -> float:
         transport = self._core.transport
@@ -318,15 +274,6 @@ class CacheManager:
         info = model.__table_info__
         return None if directory is None else directory.serving.get((info.schema, info.name))
 
-    def _cached_by_name(self, name: bytes) -> Cached | None:
-        directory = self._core.directory
-        found = () if directory is None else directory.serving.values()
-        kind, _, rest = name.partition(b":")
-        oid = rest.partition(b":")[0]
-        if kind not in {b"r", b"q"} or not oid.isdigit():
-            return None
-        return next((each for each in found if each.oid == int(oid)), None)
-
     def _item(self, table: Table[Any], record_id: Any) -> Item | None:
         cached = self._cached(table.info.model)
         return None if cached is None else self._reads.record(cached, table.key.params(record_id))
@@ -356,34 +303,3 @@ class CacheManager:
         except CacheError:
             self._core.counters.errors += 1
             return None
-
-    async def _forget(self, names: tuple[bytes, ...], tags: tuple[bytes, ...]) -> None:
-        """Drop entries here, in Redis, and by the outbox in the memory of other processes."""
-        core = self._core
-        if core.transport is not None and core.transport.is_usable:
-            tag_ttl_ms = round(core.ttl_seconds * 1000) + TAG_SLACK_MS
-            await self._ask(core.transport.intend(None, names, tags, tag_ttl_ms=tag_ttl_ms))
-        core.local.drop(names, tags)
-        texts = [[each.decode() for each in part] for part in (names, tags)]
-        await core.database.driver.fetch(WRITE, texts)
-
-
-def _judge(name: bytes, value: bytes, cached: Cached, generation: bytes | None) -> tuple[str, str]:
-    """Give verdict and reason for an entry that Redis keeps."""
-    is_query = name.startswith(b"q:")
-    # Which tables a query is about, nobody can tell by its name.
-    expected = fingerprint_of(value) if is_query else cached.fingerprint
-    if read_entry(name, value, expected) is None:
-        return "miss", "its bytes are damaged, or of another version of the model"
-    if is_query:
-        return "hit", "it is there; its tags and the version of its models were not compared"
-    if check_entry(name, value, cached.fingerprint, (generation,)) is None:
-        return "miss", "the whole table was written to since it was stored"
-    return "hit", "it is there"
-
-
-def _name_of(key: str) -> bytes:
-    """Take off what Redis shows before the name."""
-    parts = key.split(":")
-    kinds = [i for i, part in enumerate(parts) if part in {"r", "q"}]
-    return ":".join(parts[kinds[-1] :]).encode() if kinds else key.encode()

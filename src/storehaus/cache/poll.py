@@ -141,15 +141,14 @@ class Poll:
 
     async def _drop(self, rows: Sequence[Waiting]) -> None:
         core = self._core
-        entries = sorted({name.encode() for row in rows for name in row.entries})
-        tags = sorted({name.encode() for row in rows for name in row.tags})
+        unheard = [row for row in rows if not row.heard]
         try:
-            if core.transport is not None:
+            if core.transport is not None and unheard:
                 tag_ttl_ms = round(core.ttl_seconds * 1000) + TAG_SLACK_MS
-                await core.transport.intend(None, entries, tags, tag_ttl_ms=tag_ttl_ms)
+                await core.transport.intend(None, *_names(unheard), tag_ttl_ms=tag_ttl_ms)
         finally:
             # Not before that: whoever reads in between would bring back what Redis still has.
-            core.local.drop(entries, tags)
+            core.local.drop(*_names(rows))
 
     async def _run(self) -> None:
         core = self._core
@@ -188,6 +187,13 @@ class Poll:
             await asyncio.sleep(window / 4)
             late = [each for each in self._open if core.now() - each.sent_at > window / 2]
             await asyncio.gather(*(each.send_again() for each in late))
+
+
+def _names(rows: Sequence[Waiting]) -> tuple[list[bytes], list[bytes]]:
+    """Give the names of entries and tags in rows of the outbox."""
+    entries = {name.encode() for row in rows for name in row.entries}
+    tags = {name.encode() for row in rows for name in row.tags}
+    return sorted(entries), sorted(tags)
 
 
 def _whole_tables(rows: Sequence[Waiting]) -> list[str]:

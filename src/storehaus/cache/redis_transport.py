@@ -4,11 +4,12 @@ Nothing is tried twice. A server that does not answer within `Timing.patience` i
 until a probe gets an answer; whoever waits for it gets an error at once.
 
 A user of an ACL needs the keys `prefix:*` and `+@connection +info +mget +evalsha +eval +get +set
-+del +pttl +pexpire +hget +hset +hmget +hdel +hscan +time`.
++del +pttl +pexpire +hget +hset +hmget +hdel +hscan +time`. A survey needs `+scan` too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import re
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from secrets import token_bytes
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ T = TypeVar("T")
 _GENERATION_BYTES = 8
 _NAMES_AT_ONCE = 500
 _SWEPT_FIELDS = 1_000
+_SCANNED_KEYS = 1_000
 _LEASE = b":l"
 _PENDING = b"p"
 # More than that at once on one connection, and another one is worth its while.
@@ -180,6 +182,19 @@ class RedisTransport(CacheTransport):
         lane = await self._lane()
         left: int = await self._answer(lane.ask(b"PTTL", lane.start_of(self.space) + name))
         return None if left < 0 else left
+
+    async def names(self) -> AsyncIterator[bytes]:
+        """Give all names that are there, in no order."""
+        cursor = b"0"
+        while True:
+            lane = await self._lane()
+            start = lane.start_of(self.space)
+            command = (b"SCAN", cursor, b"MATCH", _literally(start) + b"*", b"COUNT", _SCANNED_KEYS)
+            cursor, keys = await self._answer(lane.ask(*command))
+            for key in keys:
+                yield key[len(start) :]
+            if cursor == b"0":
+                return
 
     async def ping(self) -> str:
         """See whether the server answers; give its name and version."""
@@ -338,6 +353,11 @@ class RedisTransport(CacheTransport):
 
 def _crowd(lane: Lane) -> int:
     return len(lane.asked)
+
+
+def _literally(text: bytes) -> bytes:
+    """Write a text as a pattern that matches nothing else."""
+    return re.sub(rb"([\\*?\[\]])", rb"\\\1", text)
 
 
 def _ms(seconds: float) -> int:

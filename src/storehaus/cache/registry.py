@@ -44,13 +44,20 @@ _SCHEMA = (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     entries text[] NOT NULL,
     tags text[] NOT NULL,
+    heard boolean NOT NULL DEFAULT false,
     applied_at timestamptz
 )""",
     "COMMENT ON TABLE storehaus.cache_outbox IS 'What became stale and could not be announced'",
 )
 
-WRITE = "INSERT INTO storehaus.cache_outbox (entries, tags) VALUES ($1::text[], $2::text[])"
-"""Names of entries and tags that became stale. It is part of the transaction that wrote."""
+WRITE = """
+INSERT INTO storehaus.cache_outbox (entries, tags, heard)
+VALUES ($1::text[], $2::text[], $3::boolean)
+"""
+"""Names of entries and tags that became stale, and whether Redis has heard of it already.
+
+It is part of the transaction that wrote.
+"""
 
 MARK = """
 WITH marked AS (
@@ -108,7 +115,7 @@ SELECT json_build_object(
         FROM pg_constraint
         WHERE contype = 'f' AND (confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'))),
     'waiting', (SELECT coalesce(json_agg(json_build_object(
-            'id', id, 'entries', entries, 'tags', tags)), '[]')
+            'id', id, 'entries', entries, 'tags', tags, 'heard', heard)), '[]')
         FROM storehaus.cache_outbox)
 )::text
 """
@@ -135,6 +142,11 @@ class Registered(Struct, frozen=True):
     redis_seconds: float | None
     age_seconds: float
     secured: bool
+
+    @property
+    def qualified_name(self) -> str:
+        """Its name with its schema, as people write it."""
+        return f"{self.schema}.{self.name}"
 
     @property
     def is_local(self) -> bool:
@@ -173,11 +185,13 @@ class Waiting(Struct, frozen=True):
         id: Its own.
         entries: Names of entries.
         tags: Names of tags.
+        heard: Whether Redis has heard of it; then it only concerns what processes keep themselves.
     """
 
     id: int
     entries: list[str]
     tags: list[str]
+    heard: bool
 
 
 class State(Struct, frozen=True):
@@ -293,7 +307,7 @@ def _register(run: Run, info: TableInfo, change: str) -> None:
 
 def _write_off(run: Run, oid: int) -> None:
     """Make everything about a table stale."""
-    run(WRITE, [], [generation_tag(oid).decode(), queries_tag(oid).decode()])
+    run(WRITE, [], [generation_tag(oid).decode(), queries_tag(oid).decode()], False)
 
 
 _FUNCTION = """

@@ -6,7 +6,7 @@ Names are bytes, values are bytes; what they mean is the caller's business. A na
 docs/adr/0014 describes the whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import Enum, auto
 from typing import Protocol, TypeAlias
 
@@ -189,6 +189,13 @@ class CacheTransport(Protocol):
 
     async def remaining_ms(self, name: bytes) -> int | None:
         """Give how long an entry lives, None when it is not there."""
+        ...
+
+    def names(self) -> AsyncIterator[bytes]:
+        """Give all names that are there, in no order; it takes long where there are many.
+
+        Those that come or go meanwhile may be missing.
+        """
         ...
 
     async def ping(self) -> str:

@@ -11,6 +11,7 @@ import typer
 from typer.main import get_command
 
 from storehaus._version import __version__
+from storehaus.cli.cache import cache
 from storehaus.cli.check import check
 from storehaus.cli.demo.command import demo
 from storehaus.cli.doctor import doctor
@@ -67,6 +68,7 @@ def _make_app() -> typer.Typer:
     app.callback()(_take_global_options)
     for command in (demo, doctor, check, schema, migrate):
         app.command()(command)
+    app.add_typer(cache, name="cache")
     return app
 
 
