@@ -77,7 +77,7 @@ async def main(database: str, redis: str, tasks: int, kind: str) -> None:
             return found.text
 
         found = await asyncio.gather(*(ask() for _ in range(tasks)))
-        print(json.dumps({"reads": reads.count, "found": sorted(set(found))}))  # noqa: T201
+        print(json.dumps({"reads": reads.count, "found": sorted(set(found))}))  # noqa: T201 - its answer
 
 
 if __name__ == "__main__":

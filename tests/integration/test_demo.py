@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from fix_cli import CommandLine, list_processes
+from fix_redis import RedisServer
 from storehaus.cli.demo.airport import MARK
 from storehaus.driver.embedded import EmbeddedPostgres
 
@@ -26,6 +27,7 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*[349]\d")
 VERBS = [
     *("open", "auto_migrate", "load", "create", "create_many", "find", "count_where"),
     *("update_where", "patch", "update", "upsert", "delete", "restore", "delete_where"),
+    *("cache", "get"),
 ]
 LOCK_KEY = 0x64656D6F
 
@@ -134,6 +136,24 @@ def test_summary_counts_the_rows(runs: Runs) -> None:
 def test_duplicate_is_a_typed_error(runs: Runs) -> None:
     """The demo shows the fields and the constraint of a refused duplicate."""
     assert "fields ('icao',), constraint airports_icao_key" in runs.first.stdout
+
+
+def test_cache_is_kept_in_the_process(runs: Runs) -> None:
+    """Without a Redis the demo says so; both times reads were hits and a write was seen."""
+    for run in (runs.first, runs.second):
+        assert "in this process: no --redis was given" in run.stdout
+        assert "get gives 'Renamed' at once" in run.stdout
+        assert "200 rows and 1 results were hits" in run.stdout
+
+
+def test_cache_is_kept_in_redis(
+    command_line: CommandLine, postgres_url: str, redis_server: RedisServer
+) -> None:
+    """Named, it is used and said to be."""
+    outcome = command_line.run("demo", "--database", postgres_url, "--redis", redis_server.url)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "in this process and in " in outcome.stdout
+    assert any(b":r:" in key for key in redis_server.all_keys())
 
 
 def test_batch_with_a_bad_row_leaves_none(runs: Runs) -> None:

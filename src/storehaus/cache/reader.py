@@ -199,7 +199,6 @@ class Reader:
     async def _lead(self, item: Item, load: Load) -> Sequence[Row]:
         """Ask the database for all who ask at the same time."""
         core = self._core
-        core.counters.misses += 1
         flight = self._flights.begin(item.name)
         ticket = core.local.ticket(item.name, item.tags) if item.is_local else None
         is_handed_over = False
@@ -210,7 +209,9 @@ class Reader:
                 # It is as old as Redis's answer, so whoever joined since then asks again.
                 self._keep(item, ticket, found)
                 ticket = None
+                self._count_hit(item)
                 return stored
+            core.counters.misses += 1
             is_over = lease is None or await self._is_over(lease)
             flight.has_left = True
             rows = await self._load(flight, load)

@@ -127,7 +127,9 @@ def _show(survey: Survey, console: Console) -> None:
         print("no table of this database is cached")
         return
     for each in survey.tables:
-        console.print(Text.assemble((each.name, "bold"), f": {_describe_table(each)}"))
+        console.print(
+            Text.assemble((each.name, "bold"), f": {_describe_table(each)}"), soft_wrap=True
+        )
     if survey.problem is not None:
         print(f"Redis was not asked: {survey.problem}")
     elif survey.server is None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from storehaus._version import __version__
 from storehaus.cli.demo.airport import Airport
+from storehaus.cli.demo.cached import CachedAirport
 from storehaus.cli.demo.place import TABLE, choose_database, claim_table, open_haus, reserve
 from storehaus.cli.demo.steps import STEPS
 from storehaus.cli.demo.tour import Tour, announce
@@ -31,26 +32,32 @@ def demo(
         Path | None,
         typer.Option(metavar="DIRECTORY", help="Where the embedded PostgreSQL keeps its data."),
     ] = None,
+    redis: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Keep what is cached in this Redis too."),
+    ] = None,
 ) -> int:
     """Load 28,000 airports into a real PostgreSQL, and show what a store can do with them.
 
     The PostgreSQL is the demo's own: it is started here, and stopped at the end. The demo works in
     the schema storehaus_demo, and recreates no table but its own.
     """
-    asyncio.run(_demonstrate(choose_database(database, data_directory), make_console()))
+    place = choose_database(database, data_directory)
+    asyncio.run(_demonstrate(place, redis, make_console()))
     return ExitStatus.OK
 
 
-async def _demonstrate(database: DatabaseConfig, console: Console) -> None:
+async def _demonstrate(database: DatabaseConfig, redis: str | None, console: Console) -> None:
     console.print(Text.assemble(("StoreHaus", "bold"), f" {__version__} · demo\n"))
     started = time.perf_counter()
     kind = "embedded" if database.embedded else f"at {database.host}:{database.port}"
     announce(console, "open", f"a PostgreSQL, {kind}")
-    async with open_haus(database) as haus, reserve(haus) as connection:
+    async with open_haus(database, redis) as haus, reserve(haus) as connection:
         tour = Tour(haus=haus, airports=haus.store(Airport), console=console)
         tour.remember("open", f"a PostgreSQL, {kind}", None, started)
         tour.say((await haus.health()).database.detail)
         await _make_table(tour, connection)
+        await _make_cached_table(tour, connection)
         for step in STEPS:
             await step(tour)
         await _conclude(tour, started)
@@ -65,6 +72,13 @@ async def _make_table(tour: Tour, connection: Connection) -> None:
     work = tour.haus.auto_migrate(Airport, recreate=rows is not None)
     report = await tour.run("auto_migrate", f"the table {TABLE}", work)
     tour.say(f"{len(report.statements)} statements: columns, constraints, indexes, trigger")
+
+
+async def _make_cached_table(tour: Tour, connection: Connection) -> None:
+    rows = await claim_table(connection, CachedAirport)
+    await tour.haus.auto_migrate(CachedAirport, recreate=rows is not None)
+    ok, server = await tour.haus.cache.health_check()
+    tour.redis = server if ok and tour.haus.config.cache.redis_url is not None else None
 
 
 async def _conclude(tour: Tour, started: float) -> None:

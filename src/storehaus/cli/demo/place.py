@@ -13,11 +13,13 @@ from storehaus.driver import Connection
 from storehaus.driver.embedded.home import choose_default_home
 from storehaus.errors import ConfigurationError, StorehausError
 from storehaus.haus import StoreHaus
+from storehaus.model import Model
 
 __all__ = ["TABLE", "choose_database", "claim_table", "open_haus", "reserve"]
 
 TABLE: Final = f"{Airport.__table_info__.schema}.{Airport.__table_info__.name}"
 
+_PREFIX: Final = "storehaus-demo"
 _INSTALL: Final = 'pip install "storehaus[demo]"'
 # "demo" in ASCII.
 _LOCK_KEY: Final = 0x64656D6F
@@ -50,11 +52,18 @@ def choose_database(url: str | None, data_directory: Path | None) -> DatabaseCon
 
 
 @asynccontextmanager
-async def open_haus(database: DatabaseConfig) -> AsyncGenerator[StoreHaus]:
-    """Open a haus on a server, and close it whatever happens."""
+async def open_haus(
+    database: DatabaseConfig, redis: str | None = None
+) -> AsyncGenerator[StoreHaus]:
+    """Open a haus on a server, and close it whatever happens.
+
+    Args:
+        database: The server.
+        redis: URL of a Redis for the cache; None keeps the cache in the process.
+    """
     # Constructed without its sources: no variable and no file leads the demo elsewhere.
     settings = AppConfig.model_construct(
-        database=database, cache=CacheConfig(), signal=SignalConfig()
+        database=database, cache=CacheConfig(redis_url=redis, prefix=_PREFIX), signal=SignalConfig()
     )
     haus = StoreHaus(settings)
     opening = asyncio.ensure_future(haus.open())
@@ -88,8 +97,8 @@ async def reserve(haus: StoreHaus) -> AsyncGenerator[Connection]:
         yield connection
 
 
-async def claim_table(connection: Connection) -> int | None:
-    """See whether the table may be recreated.
+async def claim_table(connection: Connection, model: type[Model] = Airport) -> int | None:
+    """See whether the table of a model may be recreated.
 
     Returns:
         How many rows an earlier demo left in it, None when there is no table.
@@ -97,16 +106,17 @@ async def claim_table(connection: Connection) -> int | None:
     Raises:
         StorehausError: When there is one that the demo did not make.
     """
-    info = Airport.__table_info__
+    info = model.__table_info__
+    name = f"{info.schema}.{info.name}"
     found = await connection.fetch(_FIND_TABLE, [info.schema, info.name])
     if not found:
         return None
     if found[0][0] != MARK:
         raise StorehausError(
-            f"{TABLE} exists and was not made by the demo, so it is left alone: rename it, or name"
+            f"{name} exists and was not made by the demo, so it is left alone: rename it, or name"
             " another database"
         )
-    [(rows,)] = await connection.fetch(f"SELECT count(*) FROM {TABLE}")  # noqa: S608 - a constant
+    [(rows,)] = await connection.fetch(f"SELECT count(*) FROM {name}")  # noqa: S608 - a constant
     return int(rows)
 
 

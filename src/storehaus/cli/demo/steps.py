@@ -3,6 +3,7 @@
 from typing import Final
 
 from storehaus.cli.demo.airport import Airport, read_airports
+from storehaus.cli.demo.cached import read_cached
 from storehaus.cli.demo.queries import group, page, stream, transact
 from storehaus.cli.demo.tour import Tour
 from storehaus.errors import UniqueViolation, ValidationError
@@ -165,6 +166,7 @@ STEPS: Final = (
     refuse_duplicates,
     refuse_invalid,
     transact,
+    read_cached,
 )
 """The steps in the order of the demo."""
 

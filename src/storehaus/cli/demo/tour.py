@@ -51,12 +51,14 @@ class Tour:
         haus: The open haus.
         airports: Its store of airports.
         console: Where everything is shown.
+        redis: Name and version of the Redis that is used; None when there is none.
         entries: What has been done.
     """
 
     haus: StoreHaus
     airports: GenericStore[Airport]
     console: Console
+    redis: str | None = None
     entries: list[Entry] = field(default_factory=list[Entry])
 
     async def run(self, verb: str, what: str, work: Awaitable[T]) -> T:
