@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from storehaus.cache.explanation import Explanation
 from storehaus.cache.manager import CacheManager
+from storehaus.cache.memory_transport import MemoryServer, MemoryTransport
 from storehaus.cache.registry import register
 from storehaus.cache.stats import CacheStats
 from storehaus.cache.survey import Survey, SurveyedTable
@@ -27,6 +28,8 @@ __all__ = [
     "Explanation",
     "Finding",
     "Lease",
+    "MemoryServer",
+    "MemoryTransport",
     "Opened",
     "Survey",
     "SurveyedTable",
