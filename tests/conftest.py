@@ -23,6 +23,7 @@ pytest_plugins = [
     "fix_pgbouncer",
     "fix_redis",
     "fix_cache",
+    "fix_transport",
 ]
 
 
