@@ -59,7 +59,7 @@ class RedisStand(Stand):
     def __init__(self, url: str, prefix: str, client: Any) -> None:
         config = CacheConfig.model_validate({"redis_url": url, "prefix": prefix})
         self.transport = make_redis_transport(config, TIMING)
-        run = client.info("server")["run_id"][:10]
+        run = client.info("server")["run_id"][:8] + client.info("replication")["master_replid"][:8]
         self._client = client
         self._prefix = f"{prefix}:{run}:".encode()
 

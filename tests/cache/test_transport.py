@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fix_transport import BOOT, LEASE, TIMING, Stand, age
+from fix_transport import BOOT, LEASE, PENDING, TIMING, Stand, age
 from storehaus.cache import (
     CacheTransport,
     Finding,
@@ -60,14 +60,14 @@ async def leased(transport: CacheTransport, token: bytes = b"mine") -> Lease:
 
 async def filled(transport: CacheTransport, lease: Lease, payload: bytes = b"row") -> bool:
     """Store the entry."""
-    value = make_entry(PRINT, lease.generations, payload)
+    value = make_entry(b"e", PRINT, lease.generations, payload)
     return await transport.fill(b"e", TAGS, lease, value, ttl_ms=TTL_MS, tag_ttl_ms=TAG_MS)
 
 
 async def stored(transport: CacheTransport) -> bytes | None:
     """Give what a plain read finds."""
     value, *generations = await transport.read((b"e", *TAGS))
-    return None if value is None else check_entry(value, PRINT, generations)
+    return None if value is None else check_entry(b"e", value, PRINT, generations)
 
 
 async def intend(
@@ -89,7 +89,7 @@ async def test_read_gives_what_is_there(stand: Stand) -> None:
     lease = await leased(stand.transport)
     assert await filled(stand.transport, lease)
     first, second = lease.generations
-    value = make_entry(PRINT, lease.generations, b"row")
+    value = make_entry(b"e", PRINT, lease.generations, b"row")
     found = await stand.transport.read((b"y", b"none", b"e", b"x"))
     assert list(found) == [second, None, value, first]
 
@@ -110,7 +110,7 @@ async def test_open_without_tags(stand: Stand) -> None:
     """An entry need not carry any."""
     answer = await stand.transport.open(b"e", (), b"mine", fingerprint=PRINT, tag_ttl_ms=TAG_MS)
     assert answer.lease is not None
-    value = make_entry(PRINT, (), b"row")
+    value = make_entry(b"e", PRINT, (), b"row")
     assert await stand.transport.fill(b"e", (), answer.lease, value, ttl_ms=9_000, tag_ttl_ms=9_999)
     again = await stand.transport.open(b"e", (), b"his", fingerprint=PRINT, tag_ttl_ms=TAG_MS)
     assert again == Opened(Finding.HIT, value=value)
@@ -137,7 +137,7 @@ async def test_open_hits(stand: Stand) -> None:
     """It gives the entry, and no lease."""
     lease = await leased(stand.transport)
     assert await filled(stand.transport, lease)
-    value = make_entry(PRINT, lease.generations, b"row")
+    value = make_entry(b"e", PRINT, lease.generations, b"row")
     assert await opened(stand.transport, b"his") == Opened(Finding.HIT, value=value)
     assert await stored(stand.transport) == b"row"
     assert await stand.transport.remaining_ms(b"e" + LEASE) is None
@@ -258,25 +258,40 @@ async def test_fill_after_the_hash_was_lost_is_refused(stand: Stand, *, is_there
 
 
 async def test_fill_lets_tags_live_longer(stand: Stand) -> None:
-    """Never shorter, and what is not there is not made."""
+    """Never shorter."""
     answer = await stand.transport.open(b"e", TAGS, b"mine", fingerprint=PRINT, tag_ttl_ms=9_000)
     assert answer.lease is not None
-    stand.drop(b"y")
     assert await filled(stand.transport, answer.lease)
     assert_near(await stand.transport.remaining_ms(b"e"), TTL_MS)
     assert_near(await stand.transport.remaining_ms(b"x"), TAG_MS)
-    assert await stand.transport.remaining_ms(b"y") is None
+    assert_near(await stand.transport.remaining_ms(b"y"), TAG_MS)
     await intend(stand, None, b"e")
     lease = await leased(stand.transport)
     await stand.transport.fill(b"e", TAGS, lease, b"", ttl_ms=1_000, tag_ttl_ms=2_000)
     assert_near(await stand.transport.remaining_ms(b"x"), TAG_MS)
 
 
-async def test_tag_that_changed_makes_the_entry_no_hit(stand: Stand) -> None:
-    """The lease holds, and what is stored carries the generation from before the read."""
+async def test_fill_after_a_tag_changed_is_refused(stand: Stand) -> None:
+    """The lease holds, but what was read may be older than what somebody else knows."""
     lease = await leased(stand.transport)
     await intend(stand, 7, tag=b"x")
-    assert await filled(stand.transport, lease)
+    assert not await filled(stand.transport, lease)
+    assert await stored(stand.transport) is None
+    assert (await opened(stand.transport)).finding is Finding.LEASE
+
+
+async def test_fill_after_a_tag_was_lost_is_refused(stand: Stand) -> None:
+    """Nobody knows whether it changed before that; and it is not made."""
+    lease = await leased(stand.transport)
+    stand.drop(b"y")
+    assert not await filled(stand.transport, lease)
+    assert await stand.transport.remaining_ms(b"y") is None
+
+
+async def test_entry_whose_tag_changes_is_no_hit(stand: Stand) -> None:
+    """It was stored before."""
+    assert await filled(stand.transport, await leased(stand.transport))
+    await intend(stand, 7, tag=b"x")
     assert await stored(stand.transport) is None
     assert (await opened(stand.transport)).finding is Finding.LEASE
 
@@ -394,11 +409,12 @@ async def test_fill_forgets_what_is_over(stand: Stand) -> None:
 
 async def test_fill_keeps_what_was_noted_since(stand: Stand) -> None:
     """Another transaction may not be over."""
-    await intend(stand, 7, tag=b"x")
+    await intend(stand, 7, b"e")
     lease = await leased(stand.transport)
-    await intend(stand, 8, tag=b"x")
+    (field,) = lease.pending
+    stand.note(field, b"7-8@" + lease.pending[field].partition(b"@")[2])
     assert await filled(stand.transport, lease)
-    assert await noted(stand, b"x") == b"7-8"
+    assert await noted(stand, b"e") == b"7-8"
 
 
 async def test_refused_fill_forgets_nothing(stand: Stand) -> None:
@@ -531,3 +547,15 @@ def assert_near(left: float | None, full: float) -> None:
     """Compare a time that began a moment ago."""
     assert left is not None
     assert full - 10_000 < left <= full
+
+
+async def test_names_are_all_that_is_there(stand: Stand) -> None:
+    """Entries, leases, tags and the HASH, and nothing of another space."""
+    assert await filled(stand.transport, await leased(stand.transport))
+    await stand.transport.open(b"f*[x]", TAGS, b"his", fingerprint=PRINT, tag_ttl_ms=TAG_MS)
+    stand.transport.space = b"elsewhere"
+    await intend(stand, 7, b"e", tag=b"z")
+    assert {name async for name in stand.transport.names()} == {PENDING, b"z"}
+    stand.transport.space = b""
+    found = {name async for name in stand.transport.names()}
+    assert found == {PENDING, b"e", b"x", b"y", b"f*[x]" + LEASE}

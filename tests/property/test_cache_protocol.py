@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from fix_transport import BOOT, LEASE, PENDING, MemoryStand, RedisStand, Stand, age, redis_stand
 from storehaus.cache import Finding, Lease, Opened
 from storehaus.cache.core import Core
-from storehaus.cache.entry import check_entry, make_entry
+from storehaus.cache.entry import check_entry, make_entry, read_entry
 from storehaus.cache.reader import Reader
 
 T = TypeVar("T")
@@ -223,7 +223,7 @@ class Protocol(RuleBasedStateMachine):
         opened = answers[0]
         self.world.seen[opened.finding.name] += 1
         if opened.value is not None:
-            payload = check_entry(opened.value, PRINT, None)
+            payload = read_entry(entry, opened.value, PRINT)
             assert payload is not None
             self._check_fresh(entry, payload)
         if self.world.is_strict:
@@ -268,7 +268,9 @@ class Protocol(RuleBasedStateMachine):
         if not holder.is_over:
             self._release(holder)
             return
-        is_his = self.holders.get(holder.entry) is holder
+        values = self._values(self.stands[0])
+        tags = tuple(values[tag] for tag in TAGS_OF[holder.entry])
+        is_his = self.holders.get(holder.entry) is holder and tags == holder.leases[0].generations
         granted = self._filled(holder)
         self.world.seen["granted" if granted[0] else "refused"] += 1
         if self.world.is_strict:
@@ -390,7 +392,7 @@ class Protocol(RuleBasedStateMachine):
         """See that generations were there before what they stand for was read."""
         if value is not None:
             end = 12 + 8 * size
-            read_at = self.reads[value[end:]].read_at
+            read_at = self.reads[value[end + 4 :]].read_at
             for start in range(12, end, 8):
                 assert self.known[value[start : start + 8]] <= read_at
 
@@ -463,7 +465,7 @@ class Protocol(RuleBasedStateMachine):
                     entry,
                     TAGS_OF[entry],
                     lease,
-                    make_entry(PRINT, lease.generations, holder.payload),
+                    make_entry(entry, PRINT, lease.generations, holder.payload),
                     ttl_ms=TTL_MS,
                     tag_ttl_ms=TTL_MS,
                 )
@@ -546,7 +548,7 @@ def _hit(values: Mapping[bytes, bytes | None], entry: bytes) -> bytes | None:
     """Give what a plain read takes for a hit."""
     value = values[entry]
     generations = [values[tag] for tag in TAGS_OF[entry]]
-    return None if value is None else check_entry(value, PRINT, generations)
+    return None if value is None else check_entry(entry, value, PRINT, generations)
 
 
 @pytest.fixture
