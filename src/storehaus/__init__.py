@@ -144,10 +144,12 @@ from storehaus.store import (
 )
 
 if TYPE_CHECKING:
+    from storehaus.cache import CacheManager, CacheStats
     from storehaus.config import AppConfig, CacheConfig, DatabaseConfig, SignalConfig, load_config
     from storehaus.haus import ComponentHealth, Health, ResultRows, StoreHaus
     from storehaus.migrations import MigrationReport, schema_sql, sqlalchemy_table
     from storehaus.model.analysis import Finding, analyse
+    from storehaus.signals import DatabaseEvent, EventType, SignalManager, SignalStats
 
 __all__ = [
     "UNSET",
@@ -155,7 +157,9 @@ __all__ = [
     "AppConfig",
     "CacheConfig",
     "CacheError",
+    "CacheManager",
     "CacheParams",
+    "CacheStats",
     "Change",
     "Check",
     "CheckViolation",
@@ -169,8 +173,10 @@ __all__ = [
     "ConstraintViolation",
     "DatabaseConfig",
     "DatabaseError",
+    "DatabaseEvent",
     "DeadlockDetected",
     "Driver",
+    "EventType",
     "Exclude",
     "ExclusionViolation",
     "Expression",
@@ -215,6 +221,8 @@ __all__ = [
     "SerializationFailure",
     "SignalConfig",
     "SignalError",
+    "SignalManager",
+    "SignalStats",
     "SmallInt",
     "SortOrder",
     "SqlTemplate",
@@ -288,13 +296,19 @@ __all__ = [
 _LAZY = {
     "AppConfig": "storehaus.config",
     "CacheConfig": "storehaus.config",
+    "CacheManager": "storehaus.cache",
+    "CacheStats": "storehaus.cache",
     "ComponentHealth": "storehaus.haus",
     "DatabaseConfig": "storehaus.config",
+    "DatabaseEvent": "storehaus.signals",
+    "EventType": "storehaus.signals",
     "Finding": "storehaus.model.analysis",
     "Health": "storehaus.haus",
     "MigrationReport": "storehaus.migrations",
     "ResultRows": "storehaus.haus",
     "SignalConfig": "storehaus.config",
+    "SignalManager": "storehaus.signals",
+    "SignalStats": "storehaus.signals",
     "StoreHaus": "storehaus.haus",
     "analyse": "storehaus.model.analysis",
     "load_config": "storehaus.config",

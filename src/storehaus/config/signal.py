@@ -1,6 +1,6 @@
 """The section `signal`: how callbacks run, and when they are given up."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ class SignalConfig(Section):
         inactive_callback_threshold_seconds: A callback not called for so long is inactive.
         max_concurrency: Callbacks that run at the same time.
         queue_size: Events that may wait for one callback.
+        queue_policy: What happens to one more: "drop_oldest" forgets the oldest one, "block" lets
+            the writer wait, "error" is a `SignalError` for him, though he has committed.
     """
 
     section: ClassVar[str] = "signal"
@@ -35,3 +37,4 @@ class SignalConfig(Section):
     inactive_callback_threshold_seconds: Seconds = Field(default=300.0)
     max_concurrency: Count = Field(default=16)
     queue_size: Count = Field(default=1000)
+    queue_policy: Literal["drop_oldest", "block", "error"] = Field(default="drop_oldest")

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, TypeVarTuple, overload
 
 import storehaus.haus.caching as caches
+import storehaus.haus.signalling as signals
 from storehaus.config import AppConfig, DatabaseConfig
 from storehaus.driver import Connection
 from storehaus.driver.protocol import IsolationLevel
@@ -20,6 +21,7 @@ from storehaus.haus.drivers import DriverFactory, asyncpg_driver
 from storehaus.haus.explain import explain
 from storehaus.haus.health import ComponentHealth, Health, check_database
 from storehaus.haus.lock import Lock
+from storehaus.haus.parts import Parts
 from storehaus.haus.registry import Registry
 from storehaus.haus.results import ResultRows, decoded_rows, named_rows
 from storehaus.haus.targets import Target
@@ -29,7 +31,6 @@ from storehaus.sql import Selection, SqlTemplate
 from storehaus.store import Database, GenericStore, Options, Plugin, Transaction
 
 if TYPE_CHECKING:
-    from storehaus.cache import CacheManager
     from storehaus.driver.embedded import EmbeddedPostgres
     from storehaus.haus.sqlalchemy_core import Executable
     from storehaus.migrations import MigrationReport
@@ -42,7 +43,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 
-class StoreHaus:
+class StoreHaus(Parts):
     """A database with its stores.
 
         async with StoreHaus.from_config() as haus:
@@ -64,12 +65,11 @@ class StoreHaus:
         plugins: Sequence[Plugin] = (),
         driver_factory: DriverFactory | None = None,
     ) -> None:
-        self._config = config
         self._address = config.database
         self._make_driver = driver_factory or asyncpg_driver
         self._database = Database(plugins=plugins, secret=config.database.signing_secret())
         self._registry = Registry()
-        self._cache = caches.make_cache(self._database, config.cache)
+        super().__init__(config, self._database)
         self._server: EmbeddedPostgres | None = None
         self._is_opening = False
 
@@ -101,20 +101,6 @@ class StoreHaus:
 
         directory = Path(data_directory) if data_directory else choose_default_home()
         return cls(AppConfig(database=DatabaseConfig(embedded=directory)))
-
-    @property
-    def cache(self) -> "CacheManager":
-        """The cache.
-
-        Raises:
-            StorehausError: When the package `storehaus.cache` was left out.
-        """
-        return caches.present(self._cache)
-
-    @property
-    def config(self) -> AppConfig:
-        """The settings; an embedded server's address is not among them."""
-        return self._config
 
     def __repr__(self) -> str:
         state = "open" if self._database.is_open else "closed"
@@ -154,6 +140,8 @@ class StoreHaus:
             grace_seconds: How long running work may take; what takes longer is cut off.
         """
         await self._database.keeper.close(grace_seconds=grace_seconds)
+        # Callbacks may use the stores.
+        await signals.close_signals(self._signals, grace_seconds=grace_seconds)
         await caches.close_cache(self._cache)
         driver = self._database.disconnect()
         try:
@@ -475,7 +463,11 @@ class StoreHaus:
         if not self._database.is_open:
             return Health(database=ComponentHealth(ok=False, detail="the haus is not open"))
         database = await check_database(self._database.driver)
-        return Health(database=database, cache=await caches.check_cache(self._cache))
+        return Health(
+            database=database,
+            cache=await caches.check_cache(self._cache),
+            signals=signals.check_signals(self._signals),
+        )
 
     async def _start_server(self) -> DatabaseConfig:
         config = self._config.database

@@ -1,5 +1,6 @@
 """Runs what the layers below describe: stores, their verbs, and the one write pipeline."""
 
+from storehaus.store.actor import acting, current_actor
 from storehaus.store.change import Change, Operation, Outcome, Upserted
 from storehaus.store.database import Database
 from storehaus.store.generic import GenericStore
@@ -20,4 +21,6 @@ __all__ = [
     "RowStream",
     "Transaction",
     "Upserted",
+    "acting",
+    "current_actor",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from storehaus.sql.statement import Statement
 from storehaus.store.binding import find
 from storehaus.store.block import conclude, open_block, open_inner_block
 from storehaus.store.caching import ReadCache
-from storehaus.store.change import Outcome
+from storehaus.store.change import Change, Outcome
 from storehaus.store.cursor import CursorSealer
 from storehaus.store.dependents import Dependents
 from storehaus.store.effects import Fate, Keeper
@@ -42,9 +43,11 @@ class Database:
         "keeper",
         "keyed",
         "last",
+        "losers",
         "plugins",
         "sealer",
         "settings",
+        "told",
     )
 
     def __init__(
@@ -103,6 +106,10 @@ class Database:
         # What a plug-in does not override is not called, so that it costs nothing.
         self.first = _overriding(plugins, "before")
         """Those that see a change before it happens."""
+        self.told = _overriding(plugins, "committed")
+        """Those that take note of what was committed."""
+        self.losers = _overriding(plugins, "lost")
+        """Those that take note of what nobody knows."""
         self.last = _overriding(plugins, "after_commit")
         """Those that hear of a write when it is durable."""
         self.keyed = _overriding(plugins, "batch_key")
@@ -256,12 +263,29 @@ class Database:
         Raises:
             ExceptionGroup: When some of them failed.
         """
+        for plugin in self.told:
+            plugin.committed(outcome)
         if self.last:
             effects = [partial(plugin.after_commit, outcome) for plugin in self.last]
             await conclude(self.keeper, effects, Fate.COMMITTED)
 
+    def lose(self, change: Change[Any]) -> None:
+        """Let plug-ins hear of a write that may have happened or not."""
+        for plugin in self.losers:
+            plugin.lost(change)
+
+    @property
+    def tells(self) -> bool:
+        """Whether any plug-in wants to hear of what is durable."""
+        return bool(self.last or self.told)
+
     def announce(self, outcome: Outcome[Any], block: Transaction) -> None:
-        """Let plug-ins hear of a write when the block that it is part of is durable."""
+        """Let plug-ins hear of a write when the block that it is part of is durable, or is lost."""
+        for plugin in self.told:
+            run: Callable[..., object] = copy_context().run
+            block.on_commit(partial(run, plugin.committed, outcome))
+        for plugin in self.losers:
+            block.on_unknown(partial(plugin.lost, outcome.change))
         for plugin in self.last:
             block.on_commit(partial(plugin.after_commit, outcome))
 

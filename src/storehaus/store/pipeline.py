@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from storehaus.driver import Row
+from storehaus.errors import CommitUnknown
 from storehaus.model import Model
 from storehaus.store.batch import Batch, SingleStatement
 from storehaus.store.change import Change, Hook, Outcome
@@ -114,13 +115,16 @@ async def write(
             except asyncio.CancelledError:
                 turn.give_up()
                 raise
+            except CommitUnknown:
+                database.lose(work.change)
+                raise
             if outcome is None:
                 turn.go()
         if outcome is None:
             return await _run(database, None, work, batches, over=turn.end)
     finally:
         turn.end()
-    if database.last:
+    if database.tells:
         await database.tell(outcome)
     return outcome
 
@@ -152,7 +156,11 @@ async def _run(
         outcome = await work.finish([rows], database.fetch)
         database.announce(outcome, unit.innermost)
         return outcome
-    rows = await run_alone(database, batches[0])
+    try:
+        rows = await run_alone(database, batches[0])
+    except CommitUnknown:
+        database.lose(work.change)
+        raise
     outcome = await work.finish([rows], database.fetch)
     if over is not None:
         over()

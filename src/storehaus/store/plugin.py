@@ -73,6 +73,19 @@ class Plugin:
             touches: The tables that it writes to, as the caller says; None may be any.
         """
 
+    def committed(self, outcome: Outcome[Any]) -> None:
+        """Take note of what is durable now, without waiting for anything; must not raise.
+
+        As `after_commit`, but in the turn of the event loop in which the writer goes on. It runs in
+        the context of the call that wrote.
+        """
+
+    def lost(self, change: Change[Any]) -> None:
+        """Take note of a write that may have happened or not; must not raise.
+
+        The connection was lost, and the answer to the COMMIT with it.
+        """
+
     async def after_commit(self, outcome: Outcome[Any]) -> None:
         """React to what is durable now; must not raise, since it is too late to refuse.
 

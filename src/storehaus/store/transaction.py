@@ -105,6 +105,17 @@ class Transaction:
         """
         self._add(Fate.ROLLED_BACK, callback)
 
+    def on_unknown(self, callback: Effect) -> None:
+        """Call a function when a lost connection leaves the outcome of the COMMIT unknown.
+
+        Args:
+            callback: Function without arguments, synchronous or asynchronous.
+
+        Raises:
+            TransactionMisuse: When the block has ended, or belongs to another task.
+        """
+        self._add(Fate.UNKNOWN, callback)
+
     def _add(self, fate: Fate, callback: Effect) -> None:
         if not self.is_open:
             raise TransactionMisuse("the transaction has ended; ask for callbacks inside its block")

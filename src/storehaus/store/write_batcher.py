@@ -222,7 +222,7 @@ class WriteBatcher:
             self._loop.call_soon(self._send)
         turn.waiter = self._loop.create_future()
         kind: tuple[Any, ...] = (batch.form, *map(hashable, batch.rest))
-        if self._database.last:
+        if self._database.tells:
             turn.context = copy_context()
         if self._database.keyed:
             kind += (self._database.batch_key(),)
@@ -234,7 +234,7 @@ class WriteBatcher:
 
     def tell_later(self, turn: Turn[Any], outcome: Outcome[Any] | None) -> None:
         """Let plug-ins hear of a write whose caller was cancelled when it had happened."""
-        if outcome is not None and self._database.last:
+        if outcome is not None and self._database.tells:
             _ = self._database.keeper.start(self._tell(outcome), turn.context)
 
     async def _tell(self, outcome: Outcome[Any]) -> None:
