@@ -389,7 +389,7 @@ def _tables(tables: _Tables) -> frozenset[TableInfo | str] | None:
     if tables is None:
         return None
     is_one = isinstance(tables, type | str) or not isinstance(tables, Iterable)  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
-    given: Iterable[Any] = [tables] if is_one else tables
+    given: Any = [tables] if is_one else tables
     found: set[TableInfo | str] = set()
     for each in given:
         info = getattr(each, "__table_info__", None)
