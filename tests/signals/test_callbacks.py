@@ -430,7 +430,7 @@ async def test_wrong_filters_are_refused(haus: StoreHaus, wrong: str) -> None:
     with pytest.raises(SignalError):
         haus.signals.add_callback(Log(), **WRONG[wrong])
     with pytest.raises(SignalError):
-        haus.signals.add_callback("no function")  # type: ignore[arg-type]
+        haus.signals.add_callback("no function")  # type: ignore[arg-type]  # it is none
     assert haus.signals.callback_count == 0
 
 
