@@ -17,6 +17,7 @@ from storehaus import (
     GenericStore,
     Model,
     StoreHaus,
+    UniqueViolation,
     field,
 )
 
@@ -76,8 +77,8 @@ async def write(haus: StoreHaus, orders: GenericStore[Order]) -> None:
     try:
         async with haus.transaction():
             await orders.patch(1, state="paid")
-            raise LookupError("out of stock")
-    except LookupError:
+            await orders.create(Order(id=1, item="there is an order 1 already"))
+    except UniqueViolation:
         await haus.signals.drain()
 
     print("\nOne that commits tells of everything, after the commit")
