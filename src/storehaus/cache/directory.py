@@ -167,6 +167,7 @@ def make_directory(
             # By the clock of the server it may be ready a little earlier or later each time.
             if (
                 same is not None
+                and rests_until <= now
                 and (same.oid, same.is_shared) == (fresh.oid, fresh.is_shared)
                 and fresh.ready_at <= max(now, same.ready_at + 1)
             ):
