@@ -260,12 +260,13 @@ class SignalManager:
     async def drain(self) -> None:
         """Wait until callbacks have handled everything that was committed before."""
         while True:
-            # What has just arrived is given to the callbacks in the next turn of the loop.
-            await asyncio.sleep(0)
             running = self._running()
             if running:
                 await asyncio.wait(running)
-            elif not self._arrived:
+            elif self._arrived:
+                # It is given to the callbacks in the next turn of the loop.
+                await asyncio.sleep(0)
+            else:
                 return
 
     async def shutdown(self, *, grace_seconds: float = 5.0) -> None:
