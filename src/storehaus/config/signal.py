@@ -24,6 +24,10 @@ class SignalConfig(Section):
         queue_size: Events that may wait for one callback.
         queue_policy: What happens to one more: "drop_oldest" forgets the oldest one, "block" lets
             the writer wait, "error" is a `SignalError` for him, though he has committed.
+        event_keep_seconds: How long the event log keeps what all subscriptions have read, so that
+            it can be replayed.
+        subscription_max_idle_seconds: A subscription that no process worked on for so long is
+            detached: it holds back no events any more.
     """
 
     section: ClassVar[str] = "signal"
@@ -38,3 +42,5 @@ class SignalConfig(Section):
     max_concurrency: Count = Field(default=16)
     queue_size: Count = Field(default=1000)
     queue_policy: Literal["drop_oldest", "block", "error"] = Field(default="drop_oldest")
+    event_keep_seconds: Seconds = Field(default=604_800.0)
+    subscription_max_idle_seconds: Seconds = Field(default=604_800.0)

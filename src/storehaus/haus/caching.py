@@ -23,7 +23,7 @@ __all__ = [
     "open_cache",
     "present",
     "refresh_cache",
-    "registration",
+    "register_tables",
     "touched",
 ]
 
@@ -67,18 +67,12 @@ def make_cache(database: Database, config: CacheConfig) -> "CacheManager | None"
     )
 
 
-def registration(models: Sequence[type[Model]]) -> Any:
-    """Give what a migration does last: it keeps in the database how tables are cached."""
+def register_tables(run: Any, models: Sequence[type[Model]], report: "MigrationReport") -> None:
+    """Keep in the database how tables are cached: a migration does this last."""
     from storehaus.cache import register  # noqa: PLC0415 - may be left out
 
     infos = [model.__table_info__ for model in models]
-
-    def finish(run: Any, report: "MigrationReport") -> None:
-        register(
-            run, [(info, _change(each)) for info, each in zip(infos, report.tables, strict=True)]
-        )
-
-    return finish
+    register(run, [(info, _change(each)) for info, each in zip(infos, report.tables, strict=True)])
 
 
 async def open_cache(cache: "CacheManager | None") -> None:

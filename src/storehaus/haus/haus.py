@@ -129,6 +129,7 @@ class StoreHaus(Parts):
         self._database.connect(driver)
         try:
             await caches.open_cache(self._cache)
+            await signals.open_events(self._events)
         except BaseException:
             await self.close()
             raise
@@ -139,6 +140,7 @@ class StoreHaus(Parts):
         Args:
             grace_seconds: How long running work may take; what takes longer is cut off.
         """
+        await signals.close_events(self._events, grace_seconds=grace_seconds)
         await self._database.keeper.close(grace_seconds=grace_seconds)
         # Callbacks may use the stores.
         await signals.close_signals(self._signals, grace_seconds=grace_seconds)
@@ -235,11 +237,12 @@ class StoreHaus(Parts):
             raise TransactionMisuse("a migration is a transaction of its own: run it outside")
         self._database.driver  # noqa: B018 - refuses a closed haus, whose address may be unknown
         arguments = self._address.connect_arguments()
-        finish = None if self._cache is None else caches.registration(models)
+        finish = self._register(models)
         report = await migrate(arguments, models, recreate=recreate, finish=finish)
         for model in models:
             self._database.dependents.add_model(model.__table_info__)
         await caches.refresh_cache(self._cache, models)
+        await signals.refresh_events(self._events)
         return report
 
     def transaction(
@@ -466,7 +469,7 @@ class StoreHaus(Parts):
         return Health(
             database=database,
             cache=await caches.check_cache(self._cache),
-            signals=signals.check_signals(self._signals),
+            signals=signals.check_signals(self._signals, self._events),
         )
 
     async def _start_server(self) -> DatabaseConfig:

@@ -28,7 +28,7 @@ from storehaus.model.interchange import (
     pydantic_json_schema,
 )
 from storehaus.model.layout import DeclaredField, check_body, declare, order
-from storehaus.model.records import TableInfo
+from storehaus.model.records import EventPayload, TableInfo
 from storehaus.model.relation import DeclaredRelation, Relation
 from storehaus.model.relation_declarations import (
     check_relations,
@@ -73,6 +73,9 @@ class ModelMeta(msgspec.StructMeta):
         renamed_from: str | None = None,
         cache: CacheParams | None = None,
         external_writes: bool | None = None,
+        durable: bool | None = None,
+        event_payload: EventPayload | None = None,
+        event_exclude: tuple[str, ...] | None = None,
     ) -> Any:
         own, related_here = _declarations(name, namespace, _caller())
         inherited = inherited_fields(name, bases, namespace)
@@ -88,6 +91,9 @@ class ModelMeta(msgspec.StructMeta):
             renamed_from=renamed_from,
             cache=inherited_option(bases, "cache", cache),
             external_writes=inherited_option(bases, "external_writes", external_writes),
+            durable=inherited_option(bases, "durable", durable),
+            event_payload=inherited_option(bases, "event_payload", event_payload),
+            event_exclude=inherited_option(bases, "event_exclude", event_exclude),
         )
         body = _without_annotations(namespace)
         if table is None:
@@ -227,6 +233,13 @@ class Model(msgspec.Struct, metaclass=ModelMeta):
         cache: How rows are cached; None is what the abstract classes say, else not at all.
         external_writes: Whether others than stores write to a cached table (psql, another
             service): triggers then tell of it. None is what the abstract classes say, else False.
+        durable: Whether triggers keep every write in the event log, for subscriptions. None is what
+            the abstract classes say, else False.
+        event_payload: How much of a row an event of the log holds: "full" (the row, and what an
+            UPDATE replaced), "changed" (of an UPDATE only what it changed) or "keys" (the primary
+            key alone). None is what the abstract classes say, else "full".
+        event_exclude: Names of fields that no event holds. None is what the abstract classes say,
+            else none.
 
     Class access gives columns (`Airport.name == "Frankfurt"` is a condition), instance access gives
     values. An instance is a `msgspec.Struct`: it compares by value, copies, pickles, and encodes

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from storehaus.model.cache_params import CacheParams
 from storehaus.model.caching import check_caching
+from storehaus.model.capture import checked_exclusion
 from storehaus.model.checks import field_checks
 from storehaus.model.columns import (
     make_column,
@@ -19,7 +20,13 @@ from storehaus.model.columns import (
 from storehaus.model.constraints import Check, Constraint, Exclude, ForeignKey, Index, Unique
 from storehaus.model.identifiers import identifier_problem, primary_key_name
 from storehaus.model.layout import DeclaredField
-from storehaus.model.records import CheckInfo, ColumnInfo, ForeignKeyInfo, TableInfo
+from storehaus.model.records import (
+    CheckInfo,
+    ColumnInfo,
+    EventPayload,
+    ForeignKeyInfo,
+    TableInfo,
+)
 from storehaus.model.references import check_self_references, field_reference, table_reference
 from storehaus.model.resolution import Resolver
 
@@ -41,6 +48,9 @@ class TableOptions:
         renamed_from: Earlier name of the table.
         cache: How it is cached, None when it is not.
         external_writes: Whether others than stores write to it, so that triggers must tell of it.
+        durable: Whether every write to it is kept in the event log.
+        event_payload: How much of a row an event of the log holds.
+        event_exclude: Names of fields that no event holds.
     """
 
     name: str | None
@@ -51,6 +61,9 @@ class TableOptions:
     renamed_from: str | None
     cache: CacheParams | None
     external_writes: bool | None
+    durable: bool | None
+    event_payload: EventPayload | None
+    event_exclude: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,7 @@ class Definition:
         options: Class keywords.
         fields: Declared fields in the order of the instance.
         columns: All columns, system ones last.
+        excluded: Columns that no event holds.
     """
 
     model: str
@@ -70,6 +84,7 @@ class Definition:
     options: TableOptions
     fields: list[DeclaredField]
     columns: tuple[ColumnInfo, ...]
+    excluded: tuple[ColumnInfo, ...]
 
     def table_info(self, cls: type[Any]) -> TableInfo:
         """Make the record that all else reads."""
@@ -93,6 +108,9 @@ class Definition:
             renamed_from=self.options.renamed_from,
             cache=self.options.cache,
             external_writes=bool(self.options.external_writes),
+            durable=bool(self.options.durable),
+            event_payload=self.options.event_payload or "full",
+            event_exclude=self.excluded,
         )
         check_self_references(info)
         _refuse_repeated_names(self.model, info)
@@ -148,13 +166,16 @@ def define(model: str, options: TableOptions, fields: list[DeclaredField]) -> De
     columns += [make_system_column(name, len(columns) + i) for i, name in enumerate(system)]
     _refuse_name_of_enum(model, table, columns)
     check_caching(model, options.cache, options.external_writes, columns)
+    excluded = checked_exclusion(
+        model, options.durable, options.event_payload, options.event_exclude, columns
+    )
     repeated = _repeated([column.column for column in columns])
     if repeated:
         raise refuse(model, None, f"two fields have the column {repeated!r}")
     hidden = any(column.soft_delete for column in columns)
     if len(columns) + hidden > _MAX_COLUMNS:
         raise refuse(model, None, f"a table in PostgreSQL has at most {_MAX_COLUMNS} columns")
-    return Definition(model, table, options, fields, tuple(columns))
+    return Definition(model, table, options, fields, tuple(columns), excluded)
 
 
 def checked_constraints(model: str, indexes: object) -> tuple[Constraint, ...]:

@@ -13,6 +13,7 @@ __all__ = [
     "Bounds",
     "CheckInfo",
     "ColumnInfo",
+    "EventPayload",
     "ExclusionInfo",
     "ForeignKeyInfo",
     "IndexInfo",
@@ -20,6 +21,9 @@ __all__ = [
     "OnDelete",
     "TableInfo",
 ]
+
+EventPayload = Literal["full", "changed", "keys"]
+"""How much of a row its events hold."""
 
 OnDelete = Literal["restrict", "cascade", "set null", "no action"]
 
@@ -234,6 +238,9 @@ class TableInfo:
         renamed_from: Earlier name of the table.
         cache: How it is cached, None when it is not.
         external_writes: Whether others than stores write to it.
+        durable: Whether every write to it is kept in the event log.
+        event_payload: How much of a row an event of the log holds.
+        event_exclude: Columns that no event holds.
         derived: What later stages worked out from this model once, by their own keys.
     """
 
@@ -254,6 +261,9 @@ class TableInfo:
     renamed_from: str | None = None
     cache: CacheParams | None = None
     external_writes: bool = False
+    durable: bool = False
+    event_payload: EventPayload = "full"
+    event_exclude: tuple[ColumnInfo, ...] = ()
     derived: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
 
     @property

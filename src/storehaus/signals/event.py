@@ -91,7 +91,12 @@ def events_of(
 
 def _payload(info: TableInfo, model: Model) -> dict[str, Any]:
     """Give a row by column; what the writer goes on to change is no part of it."""
-    return {column.column: _own(getattr(model, column.name)) for column in info.columns}
+    hidden = info.event_exclude
+    return {
+        column.column: _own(getattr(model, column.name))
+        for column in info.columns
+        if column not in hidden
+    }
 
 
 def _own(value: Any) -> Any:
@@ -117,7 +122,9 @@ def _changes(
         names = {target if isinstance(target, str) else target.name for target, _ in pairs}
         named = [column for column in info.columns if column.name in names]
     return {
-        column.column: (known.get(column.name, UNSET), payload[column.column]) for column in named
+        column.column: (known.get(column.name, UNSET), payload[column.column])
+        for column in named
+        if column.column in payload
     }
 
 

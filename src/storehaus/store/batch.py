@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from storehaus.driver import Connection, Row
+from storehaus.driver import Row
 from storehaus.errors import ConstraintViolation
 from storehaus.expr import Expression
 from storehaus.model import Model, TableInfo
 from storehaus.query import UpdateSet
 from storehaus.sql.statement import Statement
+from storehaus.store.actor import name_actor, on_behalf
 from storehaus.store.change import Changes
 from storehaus.store.sending import send
 from storehaus.store.shape import Shape
+from storehaus.store.transaction import Unit
 from storehaus.store.violations import explain
 
 __all__ = [
@@ -50,7 +52,7 @@ class Batch(ABC):
         return 1 if self.indexes is None else len(self.indexes)
 
     @abstractmethod
-    async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
+    async def run(self, unit: Unit, low: int, high: int) -> Sequence[Row]:
         """Send rows `low` up to, not including, `high`."""
 
     def explained(self, violation: ConstraintViolation, row: int | None) -> ConstraintViolation:
@@ -74,9 +76,9 @@ class StatementBatch(Batch):
     statement: Callable[[int, int], Statement]
     row_id: Any = None
 
-    async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
+    async def run(self, unit: Unit, low: int, high: int) -> Sequence[Row]:
         """Send them."""
-        return await send(connection, self.statement(low, high))
+        return await send(unit.connection, on_behalf(self.statement(low, high), unit))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,9 +136,9 @@ class RowBatch(Batch):
         place = self.indexes[0] if self.indexes else None
         return explain(self.info, violation, values, place)
 
-    async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
+    async def run(self, unit: Unit, low: int, high: int) -> Sequence[Row]:
         """Send it alone."""
-        return await send(connection, self.statement(low, high))
+        return await send(unit.connection, on_behalf(self.statement(low, high), unit))
 
 
 def named_values(source: Model | Changes) -> Mapping[str, Any]:
@@ -210,8 +212,10 @@ class CopyBatch(Batch):
     columns: Sequence[str]
     rows: Callable[[int, int], Iterable[Sequence[Any]]]
 
-    async def run(self, connection: Connection, low: int, high: int) -> Sequence[Row]:
+    async def run(self, unit: Unit, low: int, high: int) -> Sequence[Row]:
         """Send them; COPY returns no rows."""
         rows = self.rows(low, high)
-        await connection.copy_in(self.info.name, self.columns, rows, schema=self.info.schema)
+        await name_actor(unit)
+        copying = unit.connection.copy_in
+        await copying(self.info.name, self.columns, rows, schema=self.info.schema)
         return ()

@@ -18,6 +18,7 @@ from storehaus.errors import (
     StorehausError,
     TransactionMisuse,
 )
+from storehaus.store.actor import UNKNOWN
 from storehaus.store.binding import bind
 from storehaus.store.effects import Effect, Fate, Keeper, report
 from storehaus.store.transaction import Options, Transaction, Unit
@@ -48,7 +49,7 @@ async def open_block(
     try:
         async with _Deadline(options.timeout_seconds) as deadline, driver.acquire() as connection:
             await _begin(connection, options)
-            unit = Unit(connection, keeper)
+            unit = Unit(connection, keeper, names_actor=options.names_actor)
             block = unit.innermost
             try:
                 with bind(database, unit) if database is not None else nullcontext():
@@ -234,6 +235,7 @@ async def _release(
 async def _undo(unit: Unit, block: Transaction, savepoint: str, failure: BaseException) -> NoReturn:
     """Undo what was done in a block and raise why."""
     unit.remove(block)
+    unit.actor = UNKNOWN
     if not unit.is_lost:
         back = _go_back(unit.connection, savepoint)
         error, cancelled = await unit.keeper.finish(back, limit_seconds=_LAST_SECONDS)

@@ -11,6 +11,7 @@ from storehaus.driver import Connection, Driver, ResultSet, Row
 from storehaus.errors import StorehausError, TransactionMisuse
 from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
+from storehaus.store.actor import current_actor, name_actor
 from storehaus.store.binding import find
 from storehaus.store.block import conclude, open_block, open_inner_block
 from storehaus.store.caching import ReadCache
@@ -44,6 +45,7 @@ class Database:
         "keyed",
         "last",
         "losers",
+        "names_actors",
         "plugins",
         "sealer",
         "settings",
@@ -65,6 +67,8 @@ class Database:
         self.dependents = Dependents()
         self.settings: Mapping[str, str] = {}
         """What every transaction sets for itself, by name of the parameter."""
+        self.names_actors = False
+        """Whether there is a log of events, which keeps on whose behalf something was written."""
         self.use(plugins)
 
     @property
@@ -149,6 +153,7 @@ class Database:
                 yield connection
             return
         await unit.check()
+        await name_actor(unit)
         unit.connection.mark_dirty()
         yield unit.connection
 
@@ -199,7 +204,8 @@ class Database:
         """
         watching = [] if touches == () else self._watching()
         unit = find(self)
-        if unit is None and watching:
+        acts = self.names_actors and current_actor() is not None
+        if unit is None and (watching or acts):
             async with self.write_block() as block:
                 return await self._observed(block.unit, statement, touches, watching)
         if unit is not None:
@@ -215,6 +221,7 @@ class Database:
         watching: Sequence[Plugin],
     ) -> ResultSet:
         await unit.check()
+        await name_actor(unit)
         unit.connection.mark_dirty()
         result = await unit.connection.query(statement.text, statement.params)
         for plugin in watching:
@@ -238,9 +245,7 @@ class Database:
                 "readonly and deferrable are said where the outermost one begins"
             )
         if unit is None:
-            if self.settings:
-                options = replace(options, settings=self.settings)
-            block = open_block(self.driver, self.keeper, options, self)
+            block = open_block(self.driver, self.keeper, self._own(options), self)
         else:
             block = open_inner_block(unit, options.timeout_seconds)
         async with block as transaction:
@@ -253,9 +258,14 @@ class Database:
         """
         unit = find(self)
         if unit is None:
-            options = replace(_PLAIN, settings=self.settings) if self.settings else _PLAIN
-            return open_block(self.driver, self.keeper, options)
+            return open_block(self.driver, self.keeper, self._own(_PLAIN))
         return open_inner_block(unit)
+
+    def _own(self, options: Options) -> Options:
+        """Add what all transactions of this database have."""
+        if not self.settings and not self.names_actors:
+            return options
+        return replace(options, settings=self.settings, names_actor=self.names_actors)
 
     async def tell(self, outcome: Outcome[Any]) -> None:
         """Let plug-ins hear of a write that is durable, and wait for them.

@@ -133,7 +133,7 @@ async def _load_chunk(
     await before(database, chunk.change, hooks)
     connection = block.unit.connection
     for batch in chunk.compile():
-        await run_within(connection, batch)
+        await run_within(block.unit, batch)
     count = len(chunk.change.models or ())
     outcome: Outcome[Any] = Outcome(change=chunk.change, models=None, count=count)
     for plugin in database.plugins:

@@ -223,7 +223,7 @@ async def _execute(
     savepoint: str | None = None,
 ) -> Outcome[M]:
     connection = block.unit.connection
-    results = [await run_within(connection, batch, savepoint) for batch in batches]
+    results = [await run_within(block.unit, batch, savepoint) for batch in batches]
     outcome = await work.finish(results, fetch_on(connection))
     if database.plugins:
         block.unit.transaction_id = block.unit.transaction_id or _transaction_id(batches, results)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from storehaus.driver import Connection, Row
+from storehaus.driver import Row
 from storehaus.errors import (
     CommitUnknown,
     ConnectionFailed,
@@ -10,6 +10,7 @@ from storehaus.errors import (
     QueryTimeout,
     StorehausError,
 )
+from storehaus.store.actor import UNKNOWN, on_behalf
 from storehaus.store.batch import Batch, SingleStatement
 from storehaus.store.database import Database
 from storehaus.store.transaction import Unit
@@ -25,6 +26,8 @@ async def run_alone(database: Database, batch: SingleStatement) -> Sequence[Row]
         CommitUnknown: When the connection broke after the statement was sent.
     """
     statement = batch.statement(0, batch.size)
+    if database.names_actors:
+        statement = on_behalf(statement)
     try:
         return await database.fetch(statement)
     except (ConnectionFailed, QueryTimeout) as failed:
@@ -51,7 +54,7 @@ async def _find_fault_alone(
     try:
         async with database.driver.acquire() as connection:
             await connection.begin()
-            return await _find_fault(connection, batch, violation)
+            return await _find_fault(Unit(connection, database.keeper), batch, violation)
     except StorehausError:
         return batch.explained(violation, None)
 
@@ -63,16 +66,14 @@ async def run_plain(unit: Unit, batch: SingleStatement) -> Sequence[Row]:
         ConstraintViolation: With the row at fault.
     """
     await unit.check()
-    return await _run_single(unit.connection, batch)
+    return await _run_single(unit, batch)
 
 
-async def run_within(
-    connection: Connection, batch: Batch, savepoint: str | None = None
-) -> Sequence[Row]:
+async def run_within(unit: Unit, batch: Batch, savepoint: str | None = None) -> Sequence[Row]:
     """Run a batch as part of a block, which is undone after an error.
 
     Args:
-        connection: Where the transaction is open.
+        unit: The open transaction.
         batch: The rows.
         savepoint: One that was set just now, by someone who undoes it after an error; None sets
             one for the batch, unless it is of one row: then there is no other to be at fault.
@@ -81,12 +82,13 @@ async def run_within(
         ConstraintViolation: With the row at fault.
     """
     if batch.size == 1:
-        return await _run_single(connection, batch)
+        return await _run_single(unit, batch)
+    connection = unit.connection
     mark = savepoint or "storehaus_batch"
     if savepoint is None:
         await connection.savepoint(mark)
     try:
-        rows = await batch.run(connection, 0, batch.size)
+        rows = await batch.run(unit, 0, batch.size)
     except ConstraintViolation as violation:
         found = violation
     else:
@@ -94,12 +96,13 @@ async def run_within(
             await connection.release_savepoint(mark)
         return rows
     await connection.rollback_to_savepoint(mark)
-    raise await _find_fault(connection, batch, found) from None
+    unit.actor = UNKNOWN
+    raise await _find_fault(unit, batch, found) from None
 
 
-async def _run_single(connection: Connection, batch: Batch) -> Sequence[Row]:
+async def _run_single(unit: Unit, batch: Batch) -> Sequence[Row]:
     try:
-        return await batch.run(connection, 0, batch.size)
+        return await batch.run(unit, 0, batch.size)
     except ConstraintViolation as violation:
         found = violation
     raise batch.explained(found, 0) from None
@@ -113,7 +116,7 @@ def _may_have_happened(failed: ConnectionFailed | QueryTimeout) -> bool:
 
 
 async def _find_fault(
-    connection: Connection, batch: Batch, violation: ConstraintViolation
+    unit: Unit, batch: Batch, violation: ConstraintViolation
 ) -> ConstraintViolation:
     """Find the first row that cannot follow those before it, by bisection under savepoints.
 
@@ -122,24 +125,24 @@ async def _find_fault(
     low, high = 0, batch.size
     while high - low > 1:
         middle = (low + high) // 2
-        found = await _try(connection, batch, low, middle)
+        found = await _try(unit, batch, low, middle)
         if found is None:
             low = middle
         else:
             violation, high = found, middle
-    last = await _try(connection, batch, low, high)
+    last = await _try(unit, batch, low, high)
     # A row that is fine by now met a rival that has gone since.
     return batch.explained(violation, None) if last is None else batch.explained(last, low)
 
 
-async def _try(
-    connection: Connection, batch: Batch, low: int, high: int
-) -> ConstraintViolation | None:
+async def _try(unit: Unit, batch: Batch, low: int, high: int) -> ConstraintViolation | None:
+    connection = unit.connection
     await connection.savepoint("storehaus_fault")
     try:
-        await batch.run(connection, low, high)
+        await batch.run(unit, low, high)
     except ConstraintViolation as violation:
         await connection.rollback_to_savepoint("storehaus_fault")
+        unit.actor = UNKNOWN
         return violation
     await connection.release_savepoint("storehaus_fault")
     return None

@@ -24,6 +24,7 @@ class Options:
         deferrable: Whether to wait for a snapshot that cannot collide.
         timeout_seconds: Deadline of the whole block; None is no limit.
         settings: Parameters of the server for as long as it lasts, by name.
+        names_actor: Whether its statements say on whose behalf they write.
 
     Raises:
         TransactionMisuse: When they cannot mean anything.
@@ -34,6 +35,7 @@ class Options:
     deferrable: bool = False
     timeout_seconds: float | None = None
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    names_actor: bool = False
 
     def __post_init__(self) -> None:
         levels = get_args(IsolationLevel)
@@ -135,6 +137,8 @@ class Unit:
         notes: What plug-ins keep of it, each under a key of its own.
         transaction_id: PostgreSQL's own, as far as a statement has given it, and the id before
             which all transactions have ended.
+        names_actor: Whether statements say on whose behalf they write.
+        actor: On whose behalf, as the server was told last; `UNKNOWN` after a savepoint was undone.
         task: Whose verbs may join it.
         blocks: The open blocks, the innermost last.
         is_lost: Whether it cannot go on, since undoing a savepoint was not answered.
@@ -143,6 +147,7 @@ class Unit:
 
     __slots__ = (
         "_count",
+        "actor",
         "at_end",
         "before_commit",
         "blocks",
@@ -151,12 +156,15 @@ class Unit:
         "is_lost",
         "keeper",
         "ledger",
+        "names_actor",
         "notes",
         "task",
         "transaction_id",
     )
 
-    def __init__(self, connection: Connection, keeper: Keeper) -> None:
+    def __init__(
+        self, connection: Connection, keeper: Keeper, *, names_actor: bool = False
+    ) -> None:
         self.connection = connection
         self.keeper = keeper
         self.ledger = Ledger()
@@ -164,6 +172,8 @@ class Unit:
         self.at_end: list[Callable[[Fate], None]] = []
         self.notes: dict[object, Any] = {}
         self.transaction_id: Sequence[int] | None = None
+        self.names_actor = names_actor
+        self.actor: object = None
         self.is_lost = False
         self.is_ended = False
         self.blocks: list[Transaction] = [Transaction(self, None)]

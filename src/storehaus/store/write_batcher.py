@@ -20,6 +20,7 @@ from storehaus.driver import Row
 from storehaus.errors import CommitUnknown, DatabaseError
 from storehaus.model import Model
 from storehaus.sql.statement import Statement
+from storehaus.store.actor import current_actor
 from storehaus.store.batch import Form, RowBatch, SingleStatement, StatementBatch, always
 from storehaus.store.change import Change, Outcome
 from storehaus.store.database import Database
@@ -222,8 +223,10 @@ class WriteBatcher:
             self._loop.call_soon(self._send)
         turn.waiter = self._loop.create_future()
         kind: tuple[Any, ...] = (batch.form, *map(hashable, batch.rest))
-        if self._database.tells:
+        if self._database.tells or self._database.names_actors:
             turn.context = copy_context()
+        if self._database.names_actors:
+            kind += (current_actor(),)
         if self._database.keyed:
             kind += (self._database.batch_key(),)
         waiting = self._waiting.get(kind)
@@ -308,7 +311,7 @@ class WriteBatcher:
         """Run a statement with what plug-ins add to its transaction."""
         async with self._database.write_block() as block:
             connection = block.unit.connection
-            rows = await run_within(connection, batch)
+            rows = await run_within(block.unit, batch)
             results: list[Outcome[Any] | Exception | None] = []
             fetch = fetch_on(connection)
             for place, model in enumerate(self._written(group, rows)):
