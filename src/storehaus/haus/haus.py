@@ -129,7 +129,7 @@ class StoreHaus(Parts):
         self._database.connect(driver)
         try:
             await caches.open_cache(self._cache)
-            await signals.open_events(self._events)
+            signals.open_events(self._events)
         except BaseException:
             await self.close()
             raise

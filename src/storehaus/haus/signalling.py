@@ -68,10 +68,10 @@ def present_events(events: "EventLog | None") -> "EventLog":
     return events
 
 
-async def open_events(events: "EventLog | None") -> None:
+def open_events(events: "EventLog | None") -> None:
     """Begin to work on subscriptions."""
     if events is not None:
-        await events.open()
+        events.open()
 
 
 async def close_events(events: "EventLog | None", *, grace_seconds: float) -> None:

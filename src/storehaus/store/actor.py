@@ -16,13 +16,16 @@ from storehaus.sql.statement import Statement
 if TYPE_CHECKING:
     from storehaus.store.transaction import Unit
 
-__all__ = ["UNKNOWN", "acting", "current_actor", "name_actor", "on_behalf"]
+__all__ = ["HAS_LOG", "UNKNOWN", "acting", "current_actor", "name_actor", "on_behalf"]
 
 _MOST_CHARACTERS = 200
 _actor: ContextVar[str | None] = ContextVar("storehaus_actor", default=None)
 
 UNKNOWN: Final = object()
 """The actor that a transaction was told last, where nobody knows."""
+
+HAS_LOG: Final = "SELECT to_regclass('storehaus.acting') IS NOT NULL"
+"""Whether anything in the database keeps on whose behalf something was written."""
 
 _SET = "SELECT set_config('storehaus.actor', $1, true)"
 

@@ -11,7 +11,7 @@ from storehaus.driver import Connection, Driver, ResultSet, Row
 from storehaus.errors import StorehausError, TransactionMisuse
 from storehaus.model import TableInfo
 from storehaus.sql.statement import Statement
-from storehaus.store.actor import current_actor, name_actor
+from storehaus.store.actor import HAS_LOG, current_actor, name_actor
 from storehaus.store.binding import find
 from storehaus.store.block import conclude, open_block, open_inner_block
 from storehaus.store.caching import ReadCache
@@ -67,8 +67,8 @@ class Database:
         self.dependents = Dependents()
         self.settings: Mapping[str, str] = {}
         """What every transaction sets for itself, by name of the parameter."""
-        self.names_actors = False
-        """Whether there is a log of events, which keeps on whose behalf something was written."""
+        self.names_actors: bool | None = None
+        """Whether a log of events keeps on whose behalf something was written; None is unknown."""
         self.use(plugins)
 
     @property
@@ -204,7 +204,7 @@ class Database:
         """
         watching = [] if touches == () else self._watching()
         unit = find(self)
-        acts = self.names_actors and current_actor() is not None
+        acts = await self.acts()
         if unit is None and (watching or acts):
             async with self.write_block() as block:
                 return await self._observed(block.unit, statement, touches, watching)
@@ -265,7 +265,15 @@ class Database:
         """Add what all transactions of this database have."""
         if not self.settings and not self.names_actors:
             return options
-        return replace(options, settings=self.settings, names_actor=self.names_actors)
+        return replace(options, settings=self.settings, names_actor=bool(self.names_actors))
+
+    async def acts(self) -> bool:
+        """Say whether what is written now is on somebody's behalf, and a log keeps that."""
+        if current_actor() is None:
+            return False
+        if self.names_actors is None:
+            ((self.names_actors,),) = await self.driver.fetch(HAS_LOG)
+        return self.names_actors
 
     async def tell(self, outcome: Outcome[Any]) -> None:
         """Let plug-ins hear of a write that is durable, and wait for them.

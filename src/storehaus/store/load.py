@@ -48,6 +48,7 @@ async def load(
     """
     outcomes: list[Outcome[M]] = []
     count = 0
+    await database.acts()
     async with database.write_block() as block, aclosing(_chunks(rows)) as chunks:
         async for models in chunks:
             change = Change(table=table.info, operation=Operation.CREATE, models=models, tags=tags)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import suppress
 from contextvars import Context
 from datetime import datetime
 from typing import Any, TypeVar, Unpack
@@ -16,7 +15,6 @@ from storehaus.errors import SignalError, StorehausError
 from storehaus.model import Model
 from storehaus.signals.event import EventType
 from storehaus.signals.log.beginning import begin_at
-from storehaus.signals.log.schema import IS_THERE, is_there
 from storehaus.signals.log.statements import CREATE, END_OF_TICK, PAGE, TICK
 from storehaus.signals.log.subscription import (
     Handler,
@@ -39,6 +37,7 @@ from storehaus.signals.log.survey import (
 from storehaus.signals.log.ticker import Ticker
 from storehaus.signals.log.upkeep import prune, rebase
 from storehaus.signals.log.worker import Worker
+from storehaus.store.actor import HAS_LOG
 from storehaus.store.change import Outcome
 from storehaus.store.database import Database
 from storehaus.store.plugin import Plugin
@@ -106,31 +105,28 @@ class EventLog(Plugin):
         if outcome.change.table.durable:
             self._ticker.wake()
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Begin to work on the subscriptions that were declared."""
         self._is_open = True
-        await self.refresh()
+        loop = asyncio.get_running_loop()
+        self._upkeep = loop.create_task(self._keep_up(), context=Context())
         if self._workers:
             self._start()
 
     async def refresh(self) -> None:
         """Find out whether the database has a log by now."""
-        there = is_there(await self._database.driver.fetch(IS_THERE))
+        ((there,),) = await self._database.driver.fetch(HAS_LOG)
         self._database.names_actors = there
-        if there and self._is_open and self._upkeep is None:
-            loop = asyncio.get_running_loop()
-            self._upkeep = loop.create_task(self._keep_up(), context=Context())
 
     async def close(self, grace_seconds: float) -> None:
         """Let handlers finish with their event, and let other processes go on."""
         self._is_open = False
-        await asyncio.gather(*(each.stop(grace_seconds) for each in self._workers.values()))
-        await self._ticker.stop()
-        task, self._upkeep = self._upkeep, None
-        if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        upkeep, self._upkeep = self._upkeep, None
+        if upkeep is not None:
+            upkeep.cancel()
+        if self._workers:
+            await asyncio.gather(*(each.stop(grace_seconds) for each in self._workers.values()))
+            await self._ticker.stop()
 
     def subscription(
         self, name: str, *models: type[Model], **options: Unpack[SubscriptionOptions]
@@ -298,7 +294,9 @@ class EventLog(Plugin):
         while True:
             await asyncio.sleep(_UPKEEP_SECONDS)
             try:
-                await self.prune()
+                await self.refresh()
+                if self._database.names_actors:
+                    await self.prune()
             except StorehausError as problem:
                 log.warning("the event log was not pruned: %s", problem)
 
