@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextvars import Context
 from datetime import datetime
 from typing import Any, TypeVar, Unpack
@@ -13,7 +13,8 @@ from msgspec import Struct
 from storehaus.config import SignalConfig
 from storehaus.errors import SignalError, StorehausError
 from storehaus.model import Model
-from storehaus.signals.event import EventType
+from storehaus.signals.event import DatabaseEvent, EventType
+from storehaus.signals.log.applying import apply_events
 from storehaus.signals.log.beginning import begin_at
 from storehaus.signals.log.statements import CREATE, END_OF_TICK, PAGE, TICK
 from storehaus.signals.log.subscription import (
@@ -240,6 +241,27 @@ class EventLog(Plugin):
                 return
             if not rows:
                 await self._ticker.wait(tick, None)
+
+    async def apply(self, events: AsyncIterable[DatabaseEvent], *models: type[Model]) -> int:
+        """Write events to the tables of models again: what was lost comes back from a `FileLog`.
+
+            await haus.events.apply(FileLog("/var/lib/app/events", Airport).read(), Airport)
+
+        Events that come twice do no harm. `__updated_at__` of a row that was there is the time of
+        this call; hooks and plug-ins of stores see nothing of it.
+
+        Args:
+            events: Whole events, in order; those of other tables are passed over.
+            *models: Models with a primary key.
+
+        Returns:
+            How many were written.
+
+        Raises:
+            SignalError: When an event does not hold the whole row.
+        """
+        tables = {info.name: info for info in (each.__table_info__ for each in models)}
+        return await apply_events(self._database, events, tables)
 
     async def rebase(self) -> None:
         """Let a log that was restored from another database go on here.
