@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from time import monotonic
 from typing import Any
 
@@ -13,6 +12,7 @@ from storehaus.errors import CommitUnknown, ConnectionFailed, PoolTimeout
 from storehaus.signals.event import DatabaseEvent
 from storehaus.signals.log.holding import Failed, Lease, LeaseLost, Position
 from storehaus.signals.log.subscription import PauseSubscription, Subscription
+from storehaus.signals.log.watch import Watch
 from storehaus.store.database import Database
 from storehaus.store.transaction import Transaction
 
@@ -73,6 +73,7 @@ class Delivery:
         self._lease = lease
         self._blocked = blocked
         self._is_stopping = is_stopping
+        self._watch = Watch(subscription.timeout_seconds)
         self.handled = 0
         """Events that were handled."""
 
@@ -185,24 +186,38 @@ class Delivery:
             StorehausError: When the database was out of reach.
         """
         given: Any = list(events) if self._subscription.way.many else events[0]
-        deadline = asyncio.timeout(self._subscription.timeout_seconds)
         try:
-            async with _savepoint(self._database, block) as inner:
-                call: Awaitable[Any] = (
-                    self._subscription.handler(given)
-                    if inner is None
-                    else self._subscription.handler(given, inner)
-                )
-                async with deadline:
-                    await call
+            if block is None:
+                await self._limited(self._subscription.handler(given))
+            else:
+                async with self._database.transaction() as inner:
+                    await self._limited(self._subscription.handler(given, inner))
         except _NOT_ITS_FAULT:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the handler's
-            if not deadline.expired():
-                return error
-            seconds = self._subscription.timeout_seconds
-            return TimeoutError(f"the handler took longer than {seconds:g} seconds")
+            return error
         return None
+
+    async def _limited(self, call: Awaitable[Any]) -> None:
+        self._watch.begin()
+        try:
+            await call
+        except asyncio.CancelledError:
+            if self._watch.takes_back():
+                seconds = self._subscription.timeout_seconds
+                raise TimeoutError(f"the handler took longer than {seconds:g} seconds") from None
+            raise
+        finally:
+            self._watch.end()
+
+    def take_count(self) -> int:
+        """Give how many events were handled since this was asked the last time."""
+        count, self.handled = self.handled, 0
+        return count
+
+    def close(self) -> None:
+        """Hand over nothing more."""
+        self._watch.close()
 
     @property
     def page_size(self) -> int:
@@ -232,17 +247,6 @@ class Delivery:
         subscription = self._subscription
         whole = subscription.backoff_seconds * 2.0 ** min(attempts - 1, 60)
         return min(whole, subscription.max_backoff_seconds) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-
-
-@asynccontextmanager
-async def _savepoint(
-    database: Database, block: Transaction | None
-) -> AsyncGenerator[Transaction | None]:
-    if block is None:
-        yield None
-        return
-    async with database.transaction() as inner:
-        yield inner
 
 
 def describe(error: Exception) -> str:

@@ -125,7 +125,7 @@ class EventLog(Plugin):
         upkeep, self._upkeep = self._upkeep, None
         if upkeep is not None:
             upkeep.cancel()
-        if self._workers:
+        if self._ticker.is_running:
             await asyncio.gather(*(each.stop(grace_seconds) for each in self._workers.values()))
             await self._ticker.stop()
 

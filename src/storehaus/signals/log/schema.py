@@ -166,6 +166,45 @@ AS $body$
 $body$
 """
 
+# A tick that holds nothing for the reader is a row of NULLs, so that he gets past it. Those that
+# come after the page is full are not even looked into. The settings make it walk the index in
+# order, whatever the statistics of a table that is always new may say.
+_PAGE = """
+CREATE FUNCTION storehaus.page(
+    after_tick bigint, after_seq bigint, most bigint, tables text[], ops text[], any_tags text[],
+    OUT tick bigint, OUT epoch integer, OUT seq bigint, OUT at timestamptz, OUT op text,
+    OUT tbl text, OUT rid text, OUT tags text[], OUT actor text, OUT new jsonb, OUT old jsonb
+) RETURNS SETOF record
+LANGUAGE plpgsql STABLE ROWS 1000 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan
+AS $body$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH due AS MATERIALIZED (
+        SELECT id, epoch, prior, snap, seq_hi,
+            CASE WHEN id = after_tick THEN greatest(seq_lo, after_seq + 1) ELSE seq_lo END AS lo,
+            sum(events) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - events AS ahead
+        FROM (SELECT * FROM storehaus.tick AS t WHERE t.id >= after_tick
+                AND (t.id > after_tick OR t.seq_hi > after_seq)
+              ORDER BY t.id LIMIT 200) AS later
+    )
+    SELECT t.id, t.epoch, e.seq, e.at, e.op, e.tbl, e.rid, e.tags, e.actor, e.new, e.old
+    FROM due AS t LEFT JOIN LATERAL (
+        SELECT f.* FROM storehaus.event AS f
+        WHERE f.seq BETWEEN t.lo AND t.seq_hi
+          AND pg_visible_in_snapshot(f.xid, t.snap) AND NOT pg_visible_in_snapshot(f.xid, t.prior)
+          AND (tables IS NULL OR f.tbl = ANY (tables))
+          AND (ops IS NULL OR f.op = ANY (ops))
+          AND (any_tags IS NULL OR f.tags && any_tags)
+        ORDER BY f.seq LIMIT most
+    ) AS e ON true
+    WHERE t.ahead < most
+    ORDER BY t.id, e.seq LIMIT most;
+END
+$body$
+"""
+
 _CHECK_ORIGIN = """
 CREATE FUNCTION storehaus.check_origin() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -223,6 +262,8 @@ _VERSIONS: Final[Sequence[Sequence[str]]] = (
         _CHECK_ORIGIN,
         _EVENTS_AFTER,
         _TICK,
+        _PAGE,
+        _MOVED,
         *_BEGINNING.split(";\n"),
     ),
 )

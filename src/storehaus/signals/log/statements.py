@@ -43,30 +43,9 @@ FROM unnest($1::text[]) WITH ORDINALITY AS asked(name, place) ORDER BY place
 """
 """Quoted names of tables → schema and name, as the log writes them."""
 
-# A tick that holds nothing for the reader is a row of NULLs, so that he gets past it. Those that
-# come after the page is full are not even looked into.
-PAGE: Final = """
-WITH due AS MATERIALIZED (
-    SELECT id, epoch, prior, snap, seq_lo, seq_hi,
-        sum(events) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - events AS ahead
-    FROM (SELECT * FROM storehaus.tick WHERE id > $1 OR id = $1 AND seq_hi > $2
-          ORDER BY id LIMIT 200) AS later
-)
-SELECT t.id, t.epoch, {COLUMNS}
-FROM due AS t LEFT JOIN LATERAL (
-    SELECT f.* FROM storehaus.event AS f
-    WHERE f.seq BETWEEN CASE WHEN t.id = $1 THEN greatest(t.seq_lo, $2 + 1) ELSE t.seq_lo END
-                    AND t.seq_hi
-      AND pg_visible_in_snapshot(f.xid, t.snap) AND NOT pg_visible_in_snapshot(f.xid, t.prior)
-      AND ($4::text[] IS NULL OR f.tbl = ANY ($4::text[]))
-      AND ($5::text[] IS NULL OR f.op = ANY ($5::text[]))
-      AND ($6::text[] IS NULL OR f.tags && $6::text[])
-    ORDER BY f.seq LIMIT $3
-) AS e ON true
-WHERE t.ahead < $3
-ORDER BY t.id, e.seq LIMIT $3
-""".replace("{COLUMNS}", COLUMNS)
-"""Events behind a position. Parameters: tick, number, most rows, tables, operations, tags."""
+PAGE: Final = "SELECT * FROM storehaus.page($1, $2, $3, $4, $5, $6)"
+"""Events behind a position. Parameters: tick, number, most rows, tables, operations, tags; the last
+three may be None. Gives the tick and its epoch, then as `COLUMNS`; NULLs where it holds nothing."""
 
 CREATE: Final = """
 INSERT INTO storehaus.subscription (name, filter, tick, seq, state)

@@ -40,6 +40,11 @@ class Ticker:
         self.problem: StorehausError | None = None
         """Why no tick could be made the last time; None when one could."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it looks for news."""
+        return self._task is not None
+
     def start(self) -> None:
         """Begin to look for news."""
         if self._task is None:

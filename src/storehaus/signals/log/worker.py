@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from contextvars import Context
 from time import monotonic
@@ -16,12 +16,10 @@ import msgspec
 from storehaus.driver import Row
 from storehaus.errors import SignalError, StorehausError
 from storehaus.model import TableInfo
-from storehaus.signals.log.beginning import begin_at, deliver_rows
-from storehaus.signals.log.decoding import EventDecoder
-from storehaus.signals.log.delivery import Delivery, Item
+from storehaus.signals.log.beginning import begin_at
 from storehaus.signals.log.holding import Lease, LeaseLost, Position
-from storehaus.signals.log.parking import Parking
-from storehaus.signals.log.statements import ACQUIRE, CREATE, END_OF_TICK, FIND, KEY, LABELS, PAGE
+from storehaus.signals.log.shift import Shift
+from storehaus.signals.log.statements import ACQUIRE, CREATE, FIND, LABELS
 from storehaus.signals.log.subscription import PauseSubscription, Subscription
 from storehaus.signals.log.ticker import Ticker
 from storehaus.sql.identifiers import table_name
@@ -36,7 +34,6 @@ _ASKED_SECONDS = 0.5
 _LEAST_PAUSE_SECONDS = 0.5
 _MOST_PAUSE_SECONDS = 30.0
 _OWNER = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-_OPERATIONS = {"create": "c", "update": "u", "delete": "d"}
 
 
 class Worker:
@@ -95,6 +92,11 @@ class Worker:
             except Exception as problem:  # noqa: BLE001 - the worker must outlive whatever it is
                 await self._wait_out(problem)
 
+    def _note(self, handled: int, pause: PauseSubscription | None) -> None:
+        """Take note of what a shift did."""
+        self.handled += handled
+        self.problem = pause
+
     async def _wait_out(self, problem: Exception) -> None:
         """Say what is wrong, once, and wait before the next try."""
         if str(self.problem) != str(problem):
@@ -127,7 +129,16 @@ class Worker:
         )
         self.is_holding = True
         try:
-            await _while_kept(lease, self._work(lease, Position(tick, seq), state))
+            shift = Shift(
+                self._database,
+                self.subscription,
+                self._ticker,
+                lease,
+                self._labels,
+                (Position(tick, seq), state),
+                self._note,
+            )
+            await _while_kept(lease, shift.work(lambda: self._is_stopping))
         finally:
             self.is_holding = False
             await asyncio.shield(_release(lease))
@@ -172,77 +183,6 @@ class Worker:
                 "tags": None if tags is None else sorted(tags),
             }
         )
-
-    async def _work(self, lease: Lease, position: Position, state: str) -> None:
-        decoder = EventDecoder(self._labels)
-        parking = Parking(self._database, self.subscription, lease, decoder)
-        await parking.look()
-        delivery = Delivery(
-            self._database, self.subscription, lease, parking.blocked, lambda: self._is_stopping
-        )
-        while not self._is_stopping:
-            try:
-                if state == "snapshot":
-                    position = await deliver_rows(self._database, lease, delivery, self._labels)
-                    state = "running"
-                    continue
-                await parking.retry(delivery)
-                if parking.is_full:
-                    state = await self._pause_full(lease, parking)
-                    continue
-                reached = await self._deliver_page(delivery, decoder, position)
-            except PauseSubscription as asked:
-                await lease.set_state("paused", str(asked))
-                state = "paused"
-                await self._wait_out(asked)
-                continue
-            finally:
-                self.handled += delivery.handled
-                delivery.handled = 0
-            if state == "paused" and (reached is not None or not parking.count):
-                await lease.set_state("running")
-                state, self.problem, self._pause = "running", None, _LEAST_PAUSE_SECONDS
-            if reached is None:
-                await self._ticker.wait(position.tick, parking.seconds)
-                continue
-            position = reached
-            if len(parking.blocked) or parking.count:
-                await parking.look()
-
-    async def _pause_full(self, lease: Lease, parking: Parking) -> str:
-        reason = f"{parking.count:,} events are parked, more than {self.subscription.max_parked:,}"
-        await lease.set_state("paused", reason)
-        await self._ticker.sleep(min(parking.seconds or _ASKED_SECONDS, _ASKED_SECONDS))
-        await parking.look()
-        return "paused"
-
-    async def _deliver_page(
-        self, delivery: Delivery, decoder: EventDecoder, position: Position
-    ) -> Position | None:
-        """Handle the next events; None when there are none."""
-        rows = await self._database.driver.fetch(PAGE, self._page_parameters(position))
-        if not rows:
-            return None
-        return await delivery.deliver([_item(decoder, row) for row in rows])
-
-    def _page_parameters(self, position: Position) -> Sequence[object]:
-        types, tags = self.subscription.types, self.subscription.tags
-        return (
-            position.tick,
-            position.seq,
-            self.subscription.page_size,
-            list(self._labels),
-            None if types is None else [_OPERATIONS[each] for each in types],
-            None if tags is None else list(tags),
-        )
-
-
-def _item(decoder: EventDecoder, row: Row) -> Item:
-    tick, epoch, seq = row[:3]
-    if seq is None:
-        return Item(Position(tick, END_OF_TICK), epoch, "", None)
-    key = f"{row[5]}{KEY}{row[6]}"
-    return Item(Position(tick, seq), epoch, key, decoder.event(epoch, row[2:]))
 
 
 async def _while_kept(lease: Lease, work: Coroutine[Any, Any, None]) -> None:
