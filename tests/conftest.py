@@ -24,6 +24,7 @@ pytest_plugins = [
     "fix_redis",
     "fix_cache",
     "fix_transport",
+    "fix_events",
 ]
 
 

@@ -15,6 +15,7 @@ from storehaus.cli.cache import cache
 from storehaus.cli.check import check
 from storehaus.cli.demo.command import demo
 from storehaus.cli.doctor import doctor
+from storehaus.cli.events import events
 from storehaus.cli.failure import ExitStatus, complain, report_failure
 from storehaus.cli.migrate import migrate
 from storehaus.cli.schema import schema
@@ -69,6 +70,7 @@ def _make_app() -> typer.Typer:
     for command in (demo, doctor, check, schema, migrate):
         app.command()(command)
     app.add_typer(cache, name="cache")
+    app.add_typer(events, name="events")
     return app
 
 

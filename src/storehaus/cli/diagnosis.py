@@ -2,13 +2,16 @@
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final
 
+from storehaus.cli.events_text import escape
 from storehaus.config import DatabaseConfig
 from storehaus.driver import Connection, Row
 from storehaus.errors import StorehausError
@@ -63,7 +66,8 @@ class Finding:
     advice: str = ""
 
 
-Question = Callable[[Connection, DatabaseConfig], Awaitable[Finding]]
+Question = Callable[[Connection, DatabaseConfig], Awaitable[Finding | None]]
+"""None is that there is nothing to look at."""
 
 
 async def examine_database(connection: Connection, config: DatabaseConfig) -> Sequence[Finding]:
@@ -71,7 +75,8 @@ async def examine_database(connection: Connection, config: DatabaseConfig) -> Se
     findings = list[Finding]()
     for name, question in _QUESTIONS.items():
         try:
-            findings.append(await question(connection, config))
+            finding = await question(connection, config)
+            findings += [] if finding is None else [finding]
         except StorehausError as problem:
             findings.append(Finding(name, Status.FAILED, str(problem)))
     return findings
@@ -180,6 +185,35 @@ async def _examine_encryption(connection: Connection, config: DatabaseConfig) ->
     return Finding("encryption", Status.NOTE, "the connection is not encrypted", advice)
 
 
+async def _examine_events(connection: Connection, _config: DatabaseConfig) -> Finding | None:
+    if find_spec("storehaus.signals") is None:
+        return None
+    from storehaus.signals.log.verification import (  # noqa: PLC0415 - may be left out
+        has_log,
+        verify_log,
+    )
+
+    if not await has_log(connection):
+        return None
+    try:
+        found = await verify_log(connection)
+    except StorehausError as problem:  # as where this role may write, and not look
+        return Finding("event log", Status.NOTE, f"could not be looked at: {problem}")
+    for severity, status in (("failed", Status.FAILED), ("note", Status.NOTE)):
+        wrong = [
+            escape(f"{each.subject}: {each.detail}") for each in found if each.severity == severity
+        ]
+        if wrong:
+            detail = f"{wrong[0]} (and {len(wrong) - 1} more)" if wrong[1:] else wrong[0]
+            return Finding("event log", status, detail, "`storehaus events verify` says what to do")
+    counts = Counter(each.kind for each in found)
+    detail = (
+        f"durable tables: {counts['table']}, their triggers are enabled;"
+        f" subscriptions: {counts['subscription']}, none is late"
+    )
+    return Finding("event log", Status.OK, detail)
+
+
 _QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
     {
         "version": _examine_version,
@@ -192,6 +226,7 @@ _QUESTIONS: Final[Mapping[str, Question]] = MappingProxyType(
         "connections": _examine_limits,
         "pooler": _examine_pooler,
         "encryption": _examine_encryption,
+        "event log": _examine_events,
     }
 )
 

@@ -9,20 +9,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from storehaus.sql.statement import Statement
+from storehaus.store.transaction import Unit
 
-if TYPE_CHECKING:
-    from storehaus.store.transaction import Unit
-
-__all__ = ["HAS_LOG", "UNKNOWN", "acting", "current_actor", "name_actor", "on_behalf"]
+__all__ = ["HAS_LOG", "acting", "current_actor", "name_actor", "on_behalf"]
 
 _MOST_CHARACTERS = 200
 _actor: ContextVar[str | None] = ContextVar("storehaus_actor", default=None)
-
-UNKNOWN: Final = object()
-"""The actor that a transaction was told last, where nobody knows."""
 
 HAS_LOG: Final = "SELECT to_regclass('storehaus.acting') IS NOT NULL"
 """Whether anything in the database keeps on whose behalf something was written."""
@@ -52,7 +47,7 @@ def current_actor() -> str | None:
     return _actor.get()
 
 
-def on_behalf(statement: Statement, unit: "Unit | None" = None) -> Statement:
+def on_behalf(statement: Statement, unit: Unit | None = None) -> Statement:
     """Let a statement that writes say who acts here, where the server does not know yet.
 
     Args:
@@ -66,17 +61,17 @@ def on_behalf(statement: Statement, unit: "Unit | None" = None) -> Statement:
     elif not unit.names_actor or unit.actor == actor:
         return statement
     else:
-        unit.actor = actor
+        unit.tell_actor(actor)
     text = _naming(statement.text, len(statement.params) + 1)
     return Statement(text, (*statement.params, actor or ""), statement.resets)
 
 
-async def name_actor(unit: "Unit") -> None:
+async def name_actor(unit: Unit) -> None:
     """Tell a transaction who acts here, ahead of something that cannot say it itself."""
     actor = _actor.get()
     if unit.names_actor and unit.actor != actor:
         await unit.connection.fetch(_SET, (actor or "",))
-        unit.actor = actor
+        unit.tell_actor(actor)
 
 
 @lru_cache(maxsize=10_000)

@@ -18,7 +18,6 @@ from storehaus.errors import (
     StorehausError,
     TransactionMisuse,
 )
-from storehaus.store.actor import UNKNOWN
 from storehaus.store.binding import bind
 from storehaus.store.effects import Effect, Fate, Keeper, report
 from storehaus.store.transaction import Options, Transaction, Unit
@@ -235,7 +234,7 @@ async def _release(
 async def _undo(unit: Unit, block: Transaction, savepoint: str, failure: BaseException) -> NoReturn:
     """Undo what was done in a block and raise why."""
     unit.remove(block)
-    unit.actor = UNKNOWN
+    unit.forget_actor()
     if not unit.is_lost:
         back = _go_back(unit.connection, savepoint)
         error, cancelled = await unit.keeper.finish(back, limit_seconds=_LAST_SECONDS)

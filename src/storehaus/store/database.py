@@ -152,10 +152,14 @@ class Database:
                 connection.mark_dirty()
                 yield connection
             return
+        await self.acts()
         await unit.check()
         await name_actor(unit)
         unit.connection.mark_dirty()
-        yield unit.connection
+        try:
+            yield unit.connection
+        finally:
+            unit.forget_actor()
 
     @asynccontextmanager
     async def raw_connection(self) -> AsyncGenerator[Connection]:
@@ -203,8 +207,8 @@ class Database:
             touches: The tables that it writes to; None may be any.
         """
         watching = [] if touches == () else self._watching()
-        unit = find(self)
         acts = await self.acts()
+        unit = find(self)
         if unit is None and (watching or acts):
             async with self.write_block() as block:
                 return await self._observed(block.unit, statement, touches, watching)
@@ -224,6 +228,7 @@ class Database:
         await name_actor(unit)
         unit.connection.mark_dirty()
         result = await unit.connection.query(statement.text, statement.params)
+        unit.forget_actor()
         for plugin in watching:
             plugin.observe_statement(unit, touches)
         return result
@@ -244,6 +249,7 @@ class Database:
                 "a transaction is open already, and this block is a savepoint of it: isolation, "
                 "readonly and deferrable are said where the outermost one begins"
             )
+        await self.acts()
         if unit is None:
             block = open_block(self.driver, self.keeper, self._own(options), self)
         else:
@@ -272,8 +278,11 @@ class Database:
         if current_actor() is None:
             return False
         if self.names_actors is None:
-            ((self.names_actors,),) = await self.driver.fetch(HAS_LOG)
-        return self.names_actors
+            ((self.names_actors,),) = await self.fetch_rows(HAS_LOG)
+        unit = find(self)
+        if unit is not None:
+            unit.names_actor = bool(self.names_actors)
+        return bool(self.names_actors)
 
     async def tell(self, outcome: Outcome[Any]) -> None:
         """Let plug-ins hear of a write that is durable, and wait for them.

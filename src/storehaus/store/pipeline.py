@@ -104,8 +104,7 @@ async def write(
     batches = work.compile()
     if hooks or database.first:
         batches = await _recompiled(database, work, hooks)
-    if database.names_actors is None:
-        await database.acts()
+    await database.acts()
     if batcher is None or unit is not None or follow_ups is not None or len(batches) != 1:
         return await _run(database, unit, work, batches, follow_ups)
     turn = batcher.turn(work, batches[0])

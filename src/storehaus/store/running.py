@@ -10,7 +10,7 @@ from storehaus.errors import (
     QueryTimeout,
     StorehausError,
 )
-from storehaus.store.actor import UNKNOWN, on_behalf
+from storehaus.store.actor import on_behalf
 from storehaus.store.batch import Batch, SingleStatement
 from storehaus.store.database import Database
 from storehaus.store.transaction import Unit
@@ -96,7 +96,7 @@ async def run_within(unit: Unit, batch: Batch, savepoint: str | None = None) -> 
             await connection.release_savepoint(mark)
         return rows
     await connection.rollback_to_savepoint(mark)
-    unit.actor = UNKNOWN
+    unit.forget_actor()
     raise await _find_fault(unit, batch, found) from None
 
 
@@ -142,7 +142,7 @@ async def _try(unit: Unit, batch: Batch, low: int, high: int) -> ConstraintViola
         await batch.run(unit, low, high)
     except ConstraintViolation as violation:
         await connection.rollback_to_savepoint("storehaus_fault")
-        unit.actor = UNKNOWN
+        unit.forget_actor()
         return violation
     await connection.release_savepoint("storehaus_fault")
     return None

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from storehaus.driver import Connection
 from storehaus.driver.protocol import IsolationLevel
@@ -54,6 +54,10 @@ class Options:
     def is_plain(self) -> bool:
         """Whether nothing is asked that only a whole transaction can have."""
         return self.isolation is None and not self.readonly and not self.deferrable
+
+
+UNKNOWN: Final = object()
+"""The actor that a transaction was told last, where nobody knows."""
 
 
 class Transaction:
@@ -147,6 +151,7 @@ class Unit:
 
     __slots__ = (
         "_count",
+        "_was_named",
         "actor",
         "at_end",
         "before_commit",
@@ -174,6 +179,7 @@ class Unit:
         self.transaction_id: Sequence[int] | None = None
         self.names_actor = names_actor
         self.actor: object = None
+        self._was_named = False
         self.is_lost = False
         self.is_ended = False
         self.blocks: list[Transaction] = [Transaction(self, None)]
@@ -200,6 +206,16 @@ class Unit:
         """End a block, and those within it that are open still."""
         while block.is_open:
             self.blocks.pop().is_open = False
+
+    def tell_actor(self, actor: str | None) -> None:
+        """Take note that the server is told on whose behalf it writes."""
+        self.actor = actor
+        self._was_named = True
+
+    def forget_actor(self) -> None:
+        """Take note that a savepoint may have been undone, and what the server was told with it."""
+        if self._was_named:
+            self.actor = UNKNOWN
 
     def check_task(self) -> None:
         """Refuse every task but the one that opened the transaction.

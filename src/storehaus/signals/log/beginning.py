@@ -1,6 +1,5 @@
 """Where a new subscription begins: at a position, or with the rows that are there."""
 
-import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -16,13 +15,11 @@ from storehaus.signals.log.decoding import EventDecoder
 from storehaus.signals.log.delivery import Delivery, describe
 from storehaus.signals.log.holding import Lease, Position
 from storehaus.signals.log.statements import END_OF_TICK, TICK
-from storehaus.signals.log.subscription import Start
+from storehaus.signals.log.subscription import EVENT_ID, Start
 from storehaus.sql.identifiers import column_list, quote_identifier
 from storehaus.store.database import Database
 
 __all__ = ["begin_at", "deliver_rows"]
-
-_EVENT_ID: Final = re.compile(r"(\d{1,9}):(\d{1,18})")
 
 _BEFORE: Final = "SELECT max(id) FROM storehaus.tick WHERE at < $1"
 _OLDEST: Final = "SELECT min(id) FROM storehaus.tick"
@@ -33,7 +30,7 @@ SELECT t.id FROM storehaus.event AS e JOIN storehaus.tick AS t
 WHERE e.seq = $1 AND t.epoch = $2
 """
 
-_LOCK: Final = "SELECT pg_advisory_xact_lock(8319396948778443125), storehaus.check_origin()"
+_LOCK: Final = "SELECT pg_advisory_xact_lock(8316001665528589171), storehaus.check_origin()"
 _SNAPSHOT: Final = "SELECT pg_current_snapshot()::text"
 _TICK_AT: Final = """
 WITH last AS MATERIALIZED (SELECT snap FROM storehaus.tick ORDER BY id DESC LIMIT 1)
@@ -67,7 +64,7 @@ async def begin_at(database: Database, start: Start) -> tuple[Position, str]:
         if not oldest - 1 <= start <= newest:
             raise SignalError(f"there is no tick {start}: those from {oldest} to {newest} are kept")
         return Position(start, END_OF_TICK), "running"
-    found = _EVENT_ID.fullmatch(start)
+    found = EVENT_ID.fullmatch(start)
     if found is None:
         raise SignalError(
             'a subscription starts "now", at the "beginning", with a "snapshot", after a tick, at'
@@ -96,7 +93,9 @@ async def deliver_rows(
         for label, info in tables.items():
             async for rows in _rows(reader, label, info, delivery.page_size):
                 events = [_event(decoder, position.tick, row) for row in rows]
-                await _hand_over(delivery, events)
+                wanted = [event for event in events if delivery.wants(event)]
+                if wanted:
+                    await _hand_over(delivery, wanted)
     await lease.set_state("running")
     return position
 

@@ -44,6 +44,9 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO storehaus.event (op, tbl, rid, tags, actor, old)
         SELECT 'd', {label}, {rid_r}, {r}."__tags__", {actor}, {row_r} FROM old_rows AS {r};
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'TRUNCATE of a durable table needs READ COMMITTED: an older snapshot would '
+            'not see all rows that go' USING ERRCODE = 'feature_not_supported';
     ELSE
         INSERT INTO storehaus.event (op, tbl, rid, tags, actor, old)
         SELECT 'd', {label}, {rid_r}, {r}."__tags__", {actor}, {row_r} FROM {table} AS {r};
@@ -74,9 +77,13 @@ _ROW: Final = '"the row"'
 _ACTOR = "nullif(current_setting('storehaus.actor', true), '')"
 _STABLE_TEXT = frozenset({"boolean", "enum", "integer", "text", "uuid"})
 
-SETTINGS: Final = {"bytea_output": "hex", "intervalstyle": "iso_8601"}
+SETTINGS: Final = {"bytea_output": "hex", "IntervalStyle": "iso_8601", "extra_float_digits": "1"}
 """How values are written that sessions may write otherwise."""
-_SETTING_OF: Final = {"bytes": "bytea_output", "interval": "intervalstyle"}
+_SETTING_OF: Final = {
+    "bytes": "bytea_output",
+    "interval": "IntervalStyle",
+    "float": "extra_float_digits",
+}
 
 _TABLE = """
 SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text
@@ -100,7 +107,8 @@ def function_name(label: str) -> str:
         label: Schema and name of the table, as `public.airports`.
     """
     digest = hashlib.sha256(label.encode()).hexdigest()[:8]
-    return f"capture_{label.partition('.')[2][:40]}_{digest}"
+    start = label.partition(".")[2].encode()[:40].decode(errors="ignore")
+    return f"capture_{start}_{digest}"
 
 
 def ensure_capture(run: Run, info: TableInfo, label: str, oid: int) -> None:
@@ -219,6 +227,8 @@ def _part(column: ColumnInfo, row: str) -> str:
         return f"{value}::text"
     if column.type.kind == "numeric":
         return f"trim_scale({value})::text"
+    if column.type.kind == "interval":
+        return f"to_jsonb(justify_interval({value})) #>> '{{}}'"
     if column.type.kind == "timestamptz":
         return f"(to_jsonb(timezone('UTC', {value})) #>> '{{}}') || 'Z'"
     return f"to_jsonb({value}) #>> '{{}}'"
@@ -234,4 +244,6 @@ def payload_sql(info: TableInfo, row: str) -> str:
     if info.event_payload == "keys":
         return "NULL::jsonb"
     names = ", ".join(f"'{column.column}'" for column in info.event_exclude)
-    return f"(to_jsonb({row}) - ARRAY[{names}])" if names else f"to_jsonb({row})"
+    # With the star it is the row, even where a column has the name of the alias.
+    whole = f"to_jsonb({row}.*)"
+    return f"({whole} - ARRAY[{names}])" if names else whole

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import GenericAlias
@@ -67,8 +68,8 @@ class EventDecoder:
         """
         seq, at, op, label, record_id, tags, actor, new, old = row
         table = self._tables[label]
-        after = None if new is None else table.row(new, seq)
-        before = None if old is None else table.row(old, seq)
+        after = None if new is None else table.row(new)
+        before = None if old is None else table.row(old)
         changes: dict[str, tuple[Any, Any]] = {}
         if op == "u" and after is not None and before is not None:
             changes = {
@@ -109,16 +110,16 @@ class _TableDecoder:
         self._key = [column.column for column in info.primary_key]
         self._parts = [_part_reader(column) for column in info.primary_key]
 
-    def row(self, data: bytes, seq: int) -> dict[str, Any]:
+    def row(self, data: bytes) -> dict[str, Any]:
         """Read a row; columns that the model does not know are left out."""
         try:
             row = self._decode(data)
         except msgspec.ValidationError:
-            row = self._read_slowly(data, seq)
+            row = self._read_slowly(data)
         for name, convert in self._after:
             value = row.get(name)
             if value is not None:
-                row[name] = convert(value)
+                row[name] = _converted(convert, value)
         return row
 
     def record_id(self, text: str) -> Any:
@@ -134,30 +135,40 @@ class _TableDecoder:
             return {self._key[0]: key}
         return dict(zip(self._key, key or (), strict=True))
 
-    def _read_slowly(self, data: bytes, seq: int) -> dict[str, Any]:
+    def _read_slowly(self, data: bytes) -> dict[str, Any]:
         """Read a row with a value that JSON has no number or date for."""
         values: dict[str, Any] = msgspec.json.decode(data)
         return {
-            name: _value(column, values[name], seq)
+            name: _value(column.type, values[name])
             for name, column in self._columns.items()
             if name in values
         }
 
 
-def _value(column: ColumnInfo, value: Any, seq: int) -> Any:
+def _value(column_type: ColumnType, value: Any) -> Any:
     if value is None:
         return None
-    kind = column.type.kind
-    try:
+    kind = column_type.kind
+    with suppress(msgspec.ValidationError, TypeError, ValueError):
         if kind == "float":
             return float(value)
-        if (kind, value) in _BEYOND:
+        if isinstance(value, list) and column_type.element is not None:
+            return [_value(column_type.element, item) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # of any items
+        if isinstance(value, str) and (kind, value) in _BEYOND:
             return _BEYOND[kind, value]
-        return msgspec.convert(value, _json_type(column), strict=False)
-    except (msgspec.ValidationError, TypeError, ValueError):
-        pass
+        return msgspec.convert(value, _type_in_json(column_type), strict=False)
     # Outside of `except`: the original may quote the value.
-    raise SignalError(f"event {seq}: {column.column!r} does not fit the model's {kind}")
+    raise _unfit(kind)
+
+
+def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
+    with suppress(LookupError, TypeError, ValueError, OverflowError):
+        return convert(value)
+    raise _unfit("type")
+
+
+def _unfit(kind: str) -> SignalError:
+    return SignalError(f"a value does not fit the model's {kind}")
 
 
 def _json_type(column: ColumnInfo) -> Any:
@@ -217,6 +228,5 @@ def _part_reader(column: ColumnInfo) -> Callable[[str], Any]:
     if kind in simple:
         return simple[kind]
     if convert is not None:
-        return convert
-    hint = _type_in_json(column.type)
-    return lambda text: msgspec.convert(text, hint, strict=False)
+        return lambda text: _converted(convert, text)
+    return lambda text: _value(column.type, text)

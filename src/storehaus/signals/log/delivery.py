@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from storehaus.errors import CommitUnknown, ConnectionFailed, PoolTimeout
+from storehaus.errors import CommitUnknown, ConnectionFailed, PoolTimeout, SignalError
 from storehaus.signals.event import DatabaseEvent
 from storehaus.signals.log.holding import Failed, Lease, LeaseLost, Position
 from storehaus.signals.log.subscription import PauseSubscription, Subscription
@@ -35,18 +35,18 @@ class Item(Struct, frozen=True):
         position: Where one is when it has been handled.
         epoch: The epoch of its tick.
         key: What must stay in order with it.
-        event: It; None for a tick that holds nothing for the subscription.
+        event: It; None for a tick that holds nothing for the subscription, an error where it cannot
+            be read.
     """
 
     position: Position
     epoch: int
     key: str
-    event: DatabaseEvent | None
+    event: DatabaseEvent | SignalError | None
 
-    def failed(self, attempts: int = 0, delay: float = 0.0, error: str | None = None) -> Failed:
-        """Give it as an event that is to be tried again."""
-        tick, seq = self.position.tick, self.position.seq
-        return Failed(seq, tick, self.epoch, self.key, attempts, delay, error)
+    def waiting(self) -> Failed:
+        """Give it as an event that waits behind another one."""
+        return Failed(self.position.seq, self.position.tick, self.epoch, self.key)
 
 
 class Delivery:
@@ -74,6 +74,8 @@ class Delivery:
         self._blocked = blocked
         self._is_stopping = is_stopping
         self._watch = Watch(subscription.timeout_seconds)
+        self.saved: Position | None = None
+        """The last position that was kept."""
         self.handled = 0
         """Events that were handled."""
 
@@ -112,6 +114,7 @@ class Delivery:
             pause = asked
         if done is not None:
             await self._lease.save(done, kept)
+            self.saved = done
         if pause is not None:
             raise pause
         return done
@@ -134,6 +137,7 @@ class Delivery:
             if done is not None:
                 text, params = self._lease.saving(done, kept)
                 self._lease.confirm(await block.unit.connection.fetch(text, params), began)
+        self.saved = done or self.saved
         if pause is not None:
             raise pause
         return done
@@ -157,24 +161,41 @@ class Delivery:
             if item.event is None:
                 continue
             if item.key in self._blocked:
-                waiting.append(item.failed())
+                waiting.append(item.waiting())
+            elif isinstance(item.event, SignalError):
+                waiting.append(self._failed(item, item.event))
             else:
                 free.append(item)
         return waiting + await self._try_free(free, block) if free else waiting
 
     async def _try_free(self, items: Sequence[Item], block: Transaction | None) -> list[Failed]:
-        error = await self.attempt([item.event for item in items if item.event], block)
+        events = [item.event for item in items if isinstance(item.event, DatabaseEvent)]
+        error = await self.attempt(events, block)
         if error is None:
             self.handled += len(items)
             return []
         if len(items) == 1:
-            self._blocked.add(items[0].key)
-            delay = self.delay(1)
-            return [items[0].failed(1, delay, describe(error))]
+            return [self._failed(items[0], error)]
         # One of them is to blame. Halves find it, and events of its record wait behind it.
         middle = len(items) // 2
         failed = await self._try(items[:middle], block)
         return failed + await self._try(items[middle:], block)
+
+    def _failed(self, item: Item, error: Exception) -> Failed:
+        """Give an event after its first failure; those of its record wait behind it."""
+        is_dead = self._subscription.attempts == 1
+        if not is_dead or not self._subscription.releases:
+            self._blocked.add(item.key)
+        return Failed(
+            seq=item.position.seq,
+            tick=item.position.tick,
+            epoch=item.epoch,
+            key=item.key,
+            attempts=1,
+            delay_seconds=self.delay(1),
+            error=describe(error),
+            is_dead=is_dead,
+        )
 
     async def attempt(
         self, events: Sequence[DatabaseEvent], block: Transaction | None
@@ -230,6 +251,12 @@ class Delivery:
             async with self._database.transaction() as block:
                 return await self._each(events, block)
         return await self._each(events, None)
+
+    def wants(self, event: DatabaseEvent) -> bool:
+        """Whether the subscription wants an event of one of its tables."""
+        types, tags = self._subscription.types, self._subscription.tags
+        is_of_type = types is None or event.event_type in types
+        return is_of_type and (tags is None or not tags.isdisjoint(event.tags))
 
     async def _each(
         self, events: Sequence[DatabaseEvent], block: Transaction | None

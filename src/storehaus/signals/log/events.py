@@ -18,6 +18,7 @@ from storehaus.signals.log.applying import apply_events
 from storehaus.signals.log.beginning import begin_at
 from storehaus.signals.log.statements import CREATE, END_OF_TICK, PAGE, TICK
 from storehaus.signals.log.subscription import (
+    EVENT_ID,
     Handler,
     Start,
     Subscription,
@@ -211,6 +212,9 @@ class EventLog(Plugin):
         return await self._settle(DISCARD, name, ids)
 
     async def _settle(self, statement: str, name: str, ids: tuple[str, ...]) -> int:
+        wrong = [each for each in ids if not EVENT_ID.fullmatch(each)]
+        if wrong:
+            raise SignalError(f"{wrong[0]!r:.60} is no id of an event, as 1:4711")
         numbers = [int(each.rpartition(":")[2]) for each in ids] if ids else None
         done = await self._database.driver.fetch(statement, (name, numbers))
         self._ticker.interrupt()

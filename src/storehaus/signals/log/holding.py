@@ -37,6 +37,7 @@ class Failed(Struct, frozen=True):
         attempts: How often it was tried; 0 for one that waits behind another.
         delay_seconds: When it is tried again.
         error: Why it failed; None for one that waits.
+        is_dead: Whether it is not tried again.
     """
 
     seq: int
@@ -46,6 +47,7 @@ class Failed(Struct, frozen=True):
     attempts: int = 0
     delay_seconds: float = 0.0
     error: str | None = None
+    is_dead: bool = False
 
 
 class Lease:
@@ -110,10 +112,7 @@ class Lease:
 
     def saving(self, position: Position, failed: Sequence[Failed]) -> tuple[str, tuple[Any, ...]]:
         """Give the statement that keeps a position, and events that failed before it."""
-        columns = [
-            [getattr(each, name) for each in failed]
-            for name in ("seq", "tick", "epoch", "key", "attempts", "delay_seconds", "error")
-        ]
+        columns = [[getattr(each, name) for each in failed] for name in Failed.__struct_fields__]
         return SAVE, (*self.parameters, position.tick, position.seq, *columns)
 
     async def save(self, position: Position, failed: Sequence[Failed] = ()) -> None:

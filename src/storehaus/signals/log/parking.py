@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from storehaus.driver import Row
+from storehaus.errors import SignalError
 from storehaus.signals.event import DatabaseEvent
 from storehaus.signals.log.decoding import EventDecoder
 from storehaus.signals.log.delivery import Delivery, describe
@@ -88,8 +89,12 @@ class Parking:
 
     async def _retry(self, delivery: Delivery, row: Row) -> None:
         epoch, attempts, _key, *rest = row
-        event = self._decoder.event(epoch, rest)
         seq: int = rest[0]
+        event: DatabaseEvent | SignalError
+        try:
+            event = self._decoder.event(epoch, rest)
+        except SignalError as problem:
+            event = problem
         if self._subscription.way.joins:
             async with self._database.transaction() as block:
                 await self._try(delivery, event, seq, attempts + 1, block)
@@ -99,13 +104,17 @@ class Parking:
     async def _try(
         self,
         delivery: Delivery,
-        event: DatabaseEvent,
+        event: DatabaseEvent | SignalError,
         seq: int,
         attempts: int,
         block: Transaction | None,
     ) -> None:
         began = monotonic()
-        error = await delivery.attempt([event], block)
+        error: Exception | None
+        if isinstance(event, SignalError):
+            error = event
+        else:
+            error = await delivery.attempt([event], block)
         run = self._database.driver.fetch if block is None else block.unit.connection.fetch
         rows: Sequence[Row]
         if error is None:
@@ -117,11 +126,10 @@ class Parking:
             rows = await run(FAIL_AGAIN, (*self._lease.parameters, *failed))
             if is_dead:
                 log.error(
-                    "subscription %r: event %s is a dead letter after %d attempts (%s)",
+                    "subscription %r: event %d is a dead letter after %d attempts (%s)",
                     self._subscription.name,
-                    event.id,
+                    seq,
                     attempts,
                     type(error).__name__,
                 )
-        if rows:
-            self._lease.confirm(rows, began)
+        self._lease.confirm(rows, began)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from storehaus.driver import Row
+from storehaus.errors import SignalError
 from storehaus.model import TableInfo
-from storehaus.signals.event import EventType
+from storehaus.signals.event import DatabaseEvent, EventType
 from storehaus.signals.log.beginning import deliver_rows
 from storehaus.signals.log.decoding import EventDecoder
 from storehaus.signals.log.delivery import Delivery, Item
@@ -74,11 +75,11 @@ class Shift:
         )
         try:
             while not is_stopping():
-                await self._turn(delivery)
+                await self._turn(delivery, is_stopping)
         finally:
             delivery.close()
 
-    async def _turn(self, delivery: Delivery) -> None:
+    async def _turn(self, delivery: Delivery, is_stopping: Callable[[], bool]) -> None:
         try:
             if self._state == "snapshot":
                 self._position = await deliver_rows(
@@ -92,9 +93,13 @@ class Shift:
                 return
             reached = await self._deliver_page(delivery)
         except PauseSubscription as asked:
-            await self._set_state("paused", str(asked))
+            # A snapshot that did not come to its end begins anew.
+            state = self._state if self._state == "snapshot" else "paused"
+            await self._set_state(state, str(asked))
+            self._position = delivery.saved or self._position
             self._note(delivery.take_count(), asked)
-            await self._ticker.sleep(self._pause_seconds)
+            if not is_stopping():
+                await self._ticker.sleep(self._pause_seconds)
             self._pause_seconds = min(2 * self._pause_seconds, _MOST_PAUSE_SECONDS)
             return
         self._note(delivery.take_count(), None)
@@ -102,7 +107,8 @@ class Shift:
             await self._set_state("running")
         self._pause_seconds = _LEAST_PAUSE_SECONDS
         if reached is None:
-            await self._ticker.wait(self._position.tick, self._parking.seconds)
+            if not is_stopping():
+                await self._ticker.wait(self._position.tick, self._parking.seconds)
             return
         self._position = reached
         if self._parking.blocked:
@@ -141,4 +147,9 @@ class Shift:
         if seq is None:
             return Item(Position(tick, END_OF_TICK), epoch, "", None)
         key = f"{row[5]}{KEY}{row[6]}"
-        return Item(Position(tick, seq), epoch, key, self._decoder.event(epoch, row[2:]))
+        event: DatabaseEvent | SignalError
+        try:
+            event = self._decoder.event(epoch, row[2:])
+        except SignalError as problem:
+            event = problem
+        return Item(Position(tick, seq), epoch, key, event)

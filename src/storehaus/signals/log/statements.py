@@ -80,12 +80,12 @@ SAVE: Final = """
 WITH mine AS ({MINE}),
 parked AS (
     INSERT INTO storehaus.parked
-        (subscription, seq, tick, epoch, key, attempts, next_at, error)
+        (subscription, seq, tick, epoch, key, attempts, next_at, error, is_dead)
     SELECT $1, seq, tick, epoch, key, attempts,
-        clock_timestamp() + make_interval(secs => delay), error
+        clock_timestamp() + make_interval(secs => delay), error, is_dead
     FROM unnest($6::bigint[], $7::bigint[], $8::integer[], $9::text[], $10::integer[],
-        $11::double precision[], $12::text[])
-        AS failed(seq, tick, epoch, key, attempts, delay, error)
+        $11::double precision[], $12::text[], $13::boolean[])
+        AS failed(seq, tick, epoch, key, attempts, delay, error, is_dead)
     WHERE EXISTS (SELECT FROM mine)
     ON CONFLICT DO NOTHING
 )
@@ -134,18 +134,22 @@ FROM ({FIRST}) AS p WHERE NOT p.is_dead
 
 FORGET: Final = """
 WITH mine AS ({MINE})
-DELETE FROM storehaus.parked WHERE subscription = $1 AND seq = ANY ($4::bigint[])
-    AND EXISTS (SELECT FROM mine)
-RETURNING seq
+, gone AS (
+    DELETE FROM storehaus.parked WHERE subscription = $1 AND seq = ANY ($4::bigint[])
+        AND EXISTS (SELECT FROM mine)
+)
+SELECT lease FROM mine
 """.replace("{MINE}", RENEW)
 """Parked events that were handled. Gives nothing when the lease was lost."""
 
 FAIL_AGAIN: Final = """
 WITH mine AS ({MINE})
-UPDATE storehaus.parked
-SET attempts = $5, error = $6, is_dead = $7,
-    next_at = clock_timestamp() + make_interval(secs => $8::double precision)
-WHERE subscription = $1 AND seq = $4 AND EXISTS (SELECT FROM mine)
-RETURNING seq
+, failed AS (
+    UPDATE storehaus.parked
+    SET attempts = $5, error = $6, is_dead = $7,
+        next_at = clock_timestamp() + make_interval(secs => $8::double precision)
+    WHERE subscription = $1 AND seq = $4 AND EXISTS (SELECT FROM mine)
+)
+SELECT lease FROM mine
 """.replace("{MINE}", RENEW)
 """A parked event that failed once more."""

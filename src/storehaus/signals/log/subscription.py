@@ -2,10 +2,11 @@
 
 import inspect
 import math
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, TypeAlias, TypedDict, cast, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, TypedDict, get_origin, get_type_hints
 
 from storehaus.errors import SignalError
 from storehaus.model import TableInfo
@@ -30,6 +31,9 @@ Start: TypeAlias = str | int | datetime
 the oldest event that is kept; with a "snapshot", with the rows that are there, as if they were
 created; after a tick; with an event, by its id; with what was committed since a moment."""
 
+EVENT_ID: Final = re.compile(r"(\d{1,9}):(\d{1,18})")
+"""Epoch and number of an event."""
+WORDS: Final = frozenset({"now", "beginning", "snapshot"})
 _LONGEST_NAME: Final = 100
 _MOST_PARAMETERS: Final = 2
 
@@ -163,17 +167,33 @@ def _problem(given: Subscription) -> str | None:
 def _number_problem(given: Subscription) -> str | None:
     counts = ("attempts", "max_parked", "page_size")
     times = ("backoff_seconds", "max_backoff_seconds", "lease_seconds", "timeout_seconds")
-    small = [key for key in counts if getattr(given, key) < 1]
+    small = [key for key in counts if not _is_count(getattr(given, key))]
     if small:
         return f"{small[0]} is a number from 1"
-    bad = [key for key in times if not 0 < getattr(given, key) < math.inf]
+    bad = [key for key in times if not _is_time(getattr(given, key))]
     if bad:
         return f"{bad[0]} is a positive number of seconds"
     if given.on_dead_letter not in {"hold", "release"}:
         return 'on_dead_letter is "hold" or "release"'
-    start = given.start
-    is_naive = isinstance(start, datetime) and start.tzinfo is None
-    return "a moment to start at has a time zone" if is_naive else None
+    return _start_problem(given.start)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_time(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf
+
+
+def _start_problem(start: Any) -> str | None:
+    if isinstance(start, datetime) and start.tzinfo is None:
+        return "a moment to start at has a time zone"
+    is_word = isinstance(start, str) and (start in WORDS or EVENT_ID.fullmatch(start))
+    if is_word or isinstance(start, datetime) or start == 0 or _is_count(start):
+        return None
+    return 'start is "now", "beginning", "snapshot", a tick, a moment, or an event, as "1:4711"'
 
 
 _DEFAULTS: Final[SubscriptionOptions] = {
@@ -214,18 +234,28 @@ def declared(
     unknown = sorted(options.keys() - _DEFAULTS.keys())
     if unknown:
         raise SignalError(f"subscription {name!r:.120}: there is no option {unknown[0]}")
-    given: Any = {**_DEFAULTS, **options}
+    given: dict[str, Any] = {**_DEFAULTS, **options}
+    given["timeout_seconds"] = given["timeout_seconds"] or timeout_seconds
     many, types, tags = given.pop("many"), given.pop("types"), given.pop("tags")
     kinds = (types,) if isinstance(types, EventType) else types
+    wanted = (tags,) if isinstance(tags, str) else tags
+    if kinds is not None and not _all_are(kinds, EventType):
+        raise SignalError(f"subscription {name!r:.120}: types are members of EventType")
+    if wanted is not None and not _all_are(wanted, str):
+        raise SignalError(f"subscription {name!r:.120}: tags are texts")
     return Subscription(
         name=name,
         tables=tuple(_table(name, model) for model in models),
         handler=handler,
         way=_way(handler, many),
         types=None if kinds is None else frozenset(kinds),
-        tags=None if tags is None else frozenset((tags,) if isinstance(tags, str) else tags),
-        **{**given, "timeout_seconds": given["timeout_seconds"] or timeout_seconds},
+        tags=None if wanted is None else frozenset(wanted),
+        **given,
     )
+
+
+def _all_are(given: Any, kind: type[Any]) -> bool:
+    return isinstance(given, Collection) and all(isinstance(each, kind) for each in given)  # pyright: ignore[reportUnknownVariableType]  # of any items
 
 
 def _table(name: str, model: Any) -> TableInfo:
@@ -269,5 +299,5 @@ def _is_list(function: Any, parameter: inspect.Parameter) -> bool:
         hint = None
     if hint is None:
         return parameter.name == "events"
-    origin = cast("Any", get_origin(hint) or hint)
+    origin = get_origin(hint) or hint
     return isinstance(origin, type) and issubclass(origin, Sequence)

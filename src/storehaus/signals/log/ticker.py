@@ -7,6 +7,7 @@ from contextvars import Context
 from time import monotonic
 
 from storehaus.errors import StorehausError
+from storehaus.signals.log.refusals import explained
 from storehaus.signals.log.statements import TICK
 from storehaus.store.database import Database
 
@@ -37,7 +38,7 @@ class Ticker:
         self._task: asyncio.Task[None] | None = None
         self.newest = 0
         """The newest tick that is known."""
-        self.problem: StorehausError | None = None
+        self.problem: Exception | None = None
         """Why no tick could be made the last time; None when one could."""
 
     @property
@@ -91,7 +92,7 @@ class Ticker:
                 newest: int = (await self._database.driver.fetch(TICK))[0][0]
                 self.problem = None
             except StorehausError as problem:
-                self._note(problem)
+                self._note(explained(problem))
                 await asyncio.sleep(_TROUBLED_SECONDS)
                 continue
             if newest > self.newest:
@@ -106,7 +107,7 @@ class Ticker:
             if left > 0:
                 await asyncio.sleep(left)
 
-    def _note(self, problem: StorehausError) -> None:
+    def _note(self, problem: Exception) -> None:
         if self.problem is None or str(self.problem) != str(problem):
             log.error("subscriptions get no events: %s", problem)
         self.problem = problem

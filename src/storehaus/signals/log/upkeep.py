@@ -19,8 +19,9 @@ RETURNING name
 _BOUND: Final = """
 SELECT max(t.id) FROM storehaus.tick AS t
 WHERE t.at < clock_timestamp() - make_interval(secs => $1::double precision)
-  AND t.id < (SELECT coalesce(min(tick), 9223372036854775807)
-              FROM storehaus.subscription WHERE state <> 'detached')
+  AND t.id <= (SELECT coalesce(
+        min(CASE WHEN s.seq >= 4611686018427387904 THEN s.tick ELSE s.tick - 1 END),
+        9223372036854775807) FROM storehaus.subscription AS s WHERE s.state <> 'detached')
   AND t.id < (SELECT max(id) FROM storehaus.tick)
 """
 _DELETE_EVENTS: Final = """
@@ -123,7 +124,7 @@ async def rebase(database: Database) -> None:
     async with database.driver.acquire() as connection:
         await connection.begin(isolation="read committed")
         # Waits for writers that are under way, and keeps others out.
-        await connection.fetch("SELECT pg_advisory_xact_lock(8319396948778443125)")
+        await connection.fetch("SELECT pg_advisory_xact_lock(8316001665528589171)")
         await connection.execute("LOCK TABLE storehaus.event IN SHARE ROW EXCLUSIVE MODE")
         ((is_foreign,),) = await connection.fetch(_IS_FOREIGN)
         if not is_foreign:

@@ -18,6 +18,7 @@ from storehaus.errors import SignalError, StorehausError
 from storehaus.model import TableInfo
 from storehaus.signals.log.beginning import begin_at
 from storehaus.signals.log.holding import Lease, LeaseLost, Position
+from storehaus.signals.log.refusals import explained
 from storehaus.signals.log.shift import Shift
 from storehaus.signals.log.statements import ACQUIRE, CREATE, FIND, LABELS
 from storehaus.signals.log.subscription import PauseSubscription, Subscription
@@ -99,6 +100,7 @@ class Worker:
 
     async def _wait_out(self, problem: Exception) -> None:
         """Say what is wrong, once, and wait before the next try."""
+        problem = explained(problem)
         if str(self.problem) != str(problem):
             is_own = isinstance(problem, StorehausError)
             log.error(
