@@ -24,7 +24,7 @@ unexport PYRIGHT_PYTHON_FORCE_VERSION PYRIGHT_PYTHON_PYLANCE_VERSION
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast check format format-check lint types layers docs-check coverage \
-	coherence bench bench-quick bench-plots bench-parts lock build changelog clean
+	coherence durability bench bench-quick bench-plots bench-parts lock build changelog clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +131,9 @@ bench-parts: $(DEV) ## run each script of benchmarks/ and print its ratios
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --annotation-style line --no-header \
 	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+
+durability: $(DEV) ## kill readers, writers and the server, and count what the event log lost
+	STOREHAUS_DURABILITY_SECONDS=60 $(BIN)/python -m pytest -n 0 -s tests/durability
 
 coherence: $(DEV) ## stress the cache for two minutes, with kills, delays and lost keys
 	STOREHAUS_COHERENCE_SECONDS=80 $(BIN)/python -m pytest -n 0 -s tests/coherence

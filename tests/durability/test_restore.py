@@ -160,7 +160,6 @@ async def test_restore(tmp_path: Path) -> None:
         f"epochs {', '.join(epochs)}; the refusal: {said[-1]}",
     )
     assert not found.faults, found.faults
-    assert found.duplicates == 0
     assert len(before) == _FIRST_READ
     assert len(epochs) > 1
     assert "storehaus events rebase" in said[-1]
