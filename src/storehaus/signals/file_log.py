@@ -171,4 +171,8 @@ def _type(column: ColumnInfo) -> Any:
 def _convert(value: Any, to: Any) -> Any:
     if value is None or to is None:
         return value
-    return msgspec.convert(value, to, strict=False, dec_hook=lambda kind, given: kind(given))
+    return msgspec.convert(value, to, strict=False, dec_hook=_make)
+
+
+def _make(kind: type[Any], value: Any) -> Any:
+    return value if kind is object else kind(value)
