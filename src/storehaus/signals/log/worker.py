@@ -97,6 +97,8 @@ class Worker:
         """Take note of what a shift did."""
         self.handled += handled
         self.problem = pause
+        # A shift that works has overcome what was wrong before it.
+        self._pause = _LEAST_PAUSE_SECONDS
 
     async def _wait_out(self, problem: Exception) -> None:
         """Say what is wrong, once, and wait before the next try."""
