@@ -43,7 +43,7 @@ Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 # Without shrinking, which on a real server takes longer than a test may.
 QUIET = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
