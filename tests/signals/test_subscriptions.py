@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -229,9 +228,8 @@ async def test_a_snapshot_waits_for_ticks(
 
     async with event_witness.transaction():
         ((body,),) = await event_witness.fetch("SELECT prosrc FROM pg_proc WHERE proname = 'tick'")
-        lock = re.search(r"pg_advisory_xact_lock\(\d+\)", body)
-        assert lock is not None
-        await event_witness.execute(f"SELECT {lock.group()}")
+        assert "storehaus.lock_ticks()" in body
+        await event_witness.execute("SELECT storehaus.lock_ticks()")
         event_haus.subscription("s", Ship, start="snapshot")(inbox)
         await until(is_decided)
         assert inbox.events == []

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from storehaus.config import AppConfig
-from storehaus.errors import ConfigurationError, DatabaseError, SignalError
+from storehaus.errors import ConfigurationError
 from storehaus.haus import StoreHaus
 
 __all__ = ["NO_LOG", "ask", "ask_log", "check_meant"]
@@ -17,11 +17,6 @@ T = TypeVar("T")
 NO_LOG: Final = (
     "this database has no event log: `storehaus migrate` makes it with the first model that is"
     " declared durable=True"
-)
-_FOREIGN: Final = "SH003"
-_FOREIGN_LOG: Final = (
-    "the event log was restored from another database, and its transaction ids mean nothing here:"
-    " see to it that the original is not read any more, then run `storehaus events rebase`"
 )
 # Removing old events, and detaching subscriptions that nobody reads, is for programs: their
 # settings say when. Those of whoever looks on may be others, so they are the longest there are.
@@ -51,7 +46,7 @@ def ask(file: Path | None, question: Callable[[StoreHaus], Awaitable[T]]) -> T:
         question: Gets the haus.
 
     Raises:
-        SignalError: When the log was restored from another database.
+        DatabaseError: When the log was restored from another database.
         StorehausError: When this installation has no `storehaus.signals`.
     """
     config = AppConfig.load(file)
@@ -63,12 +58,7 @@ def ask(file: Path | None, question: Callable[[StoreHaus], Awaitable[T]]) -> T:
             _ = haus.events  # raises where the package was left out
             return await question(haus)
 
-    try:
-        return asyncio.run(run())
-    except DatabaseError as problem:
-        if problem.sqlstate == _FOREIGN:
-            raise SignalError(_FOREIGN_LOG) from problem
-        raise
+    return asyncio.run(run())
 
 
 async def _has_log(haus: StoreHaus) -> bool:

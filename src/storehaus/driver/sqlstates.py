@@ -59,10 +59,10 @@ _CLASSES: Mapping[str, type[DatabaseError]] = {
 
 # PostgreSQL's own sentence is passed on for these classes only: in the others, class 22 before
 # all (`invalid input syntax for type integer: "…"`), it quotes values of rows.
-# P0 is what the application itself wrote behind RAISE.
+# P0 is what the application itself wrote behind RAISE, SH what functions of the event log refuse.
 _SPEAKING_CLASSES = frozenset(
-    ("0A", "21", "25", "26", "28", "34", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "P0")
-)
+    ("0A", "21", "25", "26", "28", "34", "3D", "3F", "40", "42", "53", "54", "55", "57", "58")
+) | {"P0", "SH"}
 
 _SENTENCES: Mapping[str, str] = {
     "22001": "a text is longer than its column allows",

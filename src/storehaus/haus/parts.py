@@ -71,7 +71,7 @@ class Parts:
         Raises:
             StorehausError: When the package `storehaus.signals` was left out.
         """
-        return signals.present_events(self._events)
+        return signals.present(self._events)
 
     def subscription(
         self, name: str, *models: type[Model], **options: "Unpack[SubscriptionOptions]"

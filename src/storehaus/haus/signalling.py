@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from storehaus.config import SignalConfig
 from storehaus.errors import StorehausError
@@ -23,9 +23,10 @@ __all__ = [
     "make_signals",
     "open_events",
     "present",
-    "present_events",
     "refresh_events",
 ]
+
+T = TypeVar("T")
 
 
 def make_signals(database: Database, config: SignalConfig) -> "SignalManager | None":
@@ -37,15 +38,15 @@ def make_signals(database: Database, config: SignalConfig) -> "SignalManager | N
     return SignalManager(database, config)
 
 
-def present(signals: "SignalManager | None") -> "SignalManager":
-    """Give the signals.
+def present(part: T | None) -> T:
+    """Give a part of the package `signals`.
 
     Raises:
-        StorehausError: When there are none.
+        StorehausError: When it was left out.
     """
-    if signals is None:
+    if part is None:
         raise StorehausError("this installation has no storehaus.signals")
-    return signals
+    return part
 
 
 def make_events(database: Database, config: SignalConfig) -> "EventLog | None":
@@ -55,17 +56,6 @@ def make_events(database: Database, config: SignalConfig) -> "EventLog | None":
     from storehaus.signals.log import EventLog  # noqa: PLC0415 - may be left out
 
     return EventLog(database, config)
-
-
-def present_events(events: "EventLog | None") -> "EventLog":
-    """Give what works on the event log.
-
-    Raises:
-        StorehausError: When there is none.
-    """
-    if events is None:
-        raise StorehausError("this installation has no storehaus.signals")
-    return events
 
 
 def open_events(events: "EventLog | None") -> None:

@@ -3,7 +3,7 @@
     plugin ─► manager ─► subscriber (a queue and what runs) ─► callback
     log/: trigger ─► event ─► tick ─► page ─► handler of a subscription, or file_log
 
-docs/signals.md tells what is promised.
+docs/signals.md and docs/subscriptions.md tell what is promised.
 """
 
 from storehaus.signals.event import DatabaseEvent, EventType

@@ -2,7 +2,7 @@
 
     trigger ─► event ─► tick ─► page ─► handler of a subscription
 
-docs/signals.md tells what is promised, docs/adr/0015 why it is made like this.
+docs/subscriptions.md tells what is promised, docs/adr/0015 why it is made like this.
 """
 
 from storehaus.signals.log.capture import register_capture

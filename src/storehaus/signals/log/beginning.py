@@ -30,7 +30,7 @@ SELECT t.id FROM storehaus.event AS e JOIN storehaus.tick AS t
 WHERE e.seq = $1 AND t.epoch = $2
 """
 
-_LOCK: Final = "SELECT pg_advisory_xact_lock(8316001665528589171), storehaus.check_origin()"
+_LOCK: Final = "SELECT storehaus.lock_ticks(), storehaus.check_origin()"
 _SNAPSHOT: Final = "SELECT pg_current_snapshot()::text"
 _TICK_AT: Final = """
 WITH last AS MATERIALIZED (SELECT snap FROM storehaus.tick ORDER BY id DESC LIMIT 1)

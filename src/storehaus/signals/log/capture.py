@@ -15,9 +15,11 @@ from storehaus.signals.log.schema import IS_THERE, Run, ensure_log, is_there
 from storehaus.sql.identifiers import quote_identifier, table_name
 
 __all__ = [
+    "SEARCH_PATH",
     "SETTINGS",
     "TRIGGERS",
     "capture_body",
+    "capture_settings",
     "function_name",
     "payload_sql",
     "record_id_sql",
@@ -79,6 +81,8 @@ _STABLE_TEXT = frozenset({"boolean", "enum", "integer", "text", "uuid"})
 
 SETTINGS: Final = {"bytea_output": "hex", "IntervalStyle": "iso_8601", "extra_float_digits": "1"}
 """How values are written that sessions may write otherwise."""
+SEARCH_PATH: Final = "search_path=pg_catalog, pg_temp"
+"""What every trigger function sets for itself, as PostgreSQL keeps it."""
 _SETTING_OF: Final = {
     "bytes": "bytea_output",
     "interval": "IntervalStyle",
@@ -113,7 +117,7 @@ def function_name(label: str) -> str:
 
 def ensure_capture(run: Run, info: TableInfo, label: str, oid: int) -> None:
     """Make the triggers of a table, or put them right."""
-    name, body, settings = function_name(label), capture_body(info, label), _settings(info)
+    name, body, settings = function_name(label), capture_body(info, label), capture_settings(info)
     rows = run(_STATE, name, oid)
     wanted = (body, settings)
     found = tuple(rows[0]) if rows else ()
@@ -185,10 +189,11 @@ def capture_body(info: TableInfo, label: str) -> str:
     return _BODY.format(**parts, update=update.format(**parts))
 
 
-def _settings(info: TableInfo) -> list[str]:
+def capture_settings(info: TableInfo) -> list[str]:
+    """Give the settings of the trigger function of a table, as PostgreSQL keeps them."""
     kinds = {(column.type.element or column.type).kind for column in info.columns}
     own = [name for kind, name in _SETTING_OF.items() if kind in kinds]
-    return ["search_path=pg_catalog, pg_temp", *(f"{name}={SETTINGS[name]}" for name in own)]
+    return [SEARCH_PATH, *(f"{name}={SETTINGS[name]}" for name in own)]
 
 
 def _op(info: TableInfo) -> str:

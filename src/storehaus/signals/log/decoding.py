@@ -16,12 +16,13 @@ from storehaus.errors import SignalError
 from storehaus.model import ColumnInfo, ColumnType, TableInfo
 from storehaus.signals.event import DatabaseEvent, EventType
 
-__all__ = ["COLUMNS", "EventDecoder"]
+__all__ = ["COLUMNS", "TYPES", "EventDecoder"]
 
 COLUMNS: Final = "e.seq, e.at, e.op, e.tbl, e.rid, e.tags, e.actor, e.new, e.old"
 """What `EventDecoder.event` reads of `storehaus.event AS e`."""
 
-_TYPES: Final = {"c": EventType.CREATE, "u": EventType.UPDATE, "d": EventType.DELETE}
+TYPES: Final = {"c": EventType.CREATE, "u": EventType.UPDATE, "d": EventType.DELETE}
+"""What became of the row, by the letter that stands in the log."""
 _JSON_TYPES: Final[dict[str, Any]] = {
     "boolean": bool,
     "date": date,
@@ -81,7 +82,7 @@ class EventDecoder:
         payload = before if after is None else after
         return DatabaseEvent(
             id=f"{epoch}:{seq}",
-            event_type=_TYPES[op],
+            event_type=TYPES[op],
             table_name=table.name,
             record_id=key,
             tags=tuple(tags),
@@ -90,6 +91,13 @@ class EventDecoder:
             timestamp=at,
             actor=actor,
         )
+
+    def event_or_problem(self, epoch: int, row: Row) -> DatabaseEvent | SignalError:
+        """As `event`, but give the error: it holds back its own record and no other one."""
+        try:
+            return self.event(epoch, row)
+        except SignalError as problem:
+            return problem
 
 
 class _TableDecoder:

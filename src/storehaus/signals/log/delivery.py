@@ -13,6 +13,7 @@ from storehaus.signals.event import DatabaseEvent
 from storehaus.signals.log.holding import Failed, Lease, LeaseLost, Position
 from storehaus.signals.log.subscription import PauseSubscription, Subscription
 from storehaus.signals.log.watch import Watch
+from storehaus.signals.subscriber import Filter
 from storehaus.store.database import Database
 from storehaus.store.transaction import Transaction
 
@@ -76,8 +77,6 @@ class Delivery:
         self._watch = Watch(subscription.timeout_seconds)
         self.saved: Position | None = None
         """The last position that was kept."""
-        self.handled = 0
-        """Events that were handled."""
 
     async def deliver(self, items: Sequence[Item]) -> Position | None:
         """Hand over a page; give how far that got, which is saved, None when it did not begin.
@@ -172,7 +171,6 @@ class Delivery:
         events = [item.event for item in items if isinstance(item.event, DatabaseEvent)]
         error = await self.attempt(events, block)
         if error is None:
-            self.handled += len(items)
             return []
         if len(items) == 1:
             return [self._failed(items[0], error)]
@@ -231,11 +229,6 @@ class Delivery:
         finally:
             self._watch.end()
 
-    def take_count(self) -> int:
-        """Give how many events were handled since this was asked the last time."""
-        count, self.handled = self.handled, 0
-        return count
-
     def close(self) -> None:
         """Hand over nothing more."""
         self._watch.close()
@@ -254,9 +247,8 @@ class Delivery:
 
     def wants(self, event: DatabaseEvent) -> bool:
         """Whether the subscription wants an event of one of its tables."""
-        types, tags = self._subscription.types, self._subscription.tags
-        is_of_type = types is None or event.event_type in types
-        return is_of_type and (tags is None or not tags.isdisjoint(event.tags))
+        wants = Filter(None, self._subscription.types, self._subscription.tags)
+        return wants.takes_type(event.event_type) and wants.takes_tags(event)
 
     async def _each(
         self, events: Sequence[DatabaseEvent], block: Transaction | None
@@ -266,7 +258,6 @@ class Delivery:
             error = await self.attempt(part, block)
             if error is not None:
                 return error
-            self.handled += len(part)
         return None
 
     def delay(self, attempts: int) -> float:

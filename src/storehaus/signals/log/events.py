@@ -16,6 +16,7 @@ from storehaus.model import Model
 from storehaus.signals.event import DatabaseEvent, EventType
 from storehaus.signals.log.applying import apply_events
 from storehaus.signals.log.beginning import begin_at
+from storehaus.signals.log.decoding import TYPES
 from storehaus.signals.log.statements import CREATE, END_OF_TICK, PAGE, TICK
 from storehaus.signals.log.subscription import (
     EVENT_ID,
@@ -24,6 +25,7 @@ from storehaus.signals.log.subscription import (
     Subscription,
     SubscriptionOptions,
     declared,
+    name_problem,
 )
 from storehaus.signals.log.survey import (
     DISCARD,
@@ -163,6 +165,9 @@ class EventLog(Plugin):
         Raises:
             SignalError: When the name is taken, or the place is not kept any more.
         """
+        problem = name_problem(name)
+        if problem:
+            raise SignalError(f"subscription {name!r:.120}: {problem}")
         position, state = await begin_at(self._database, start)
         rows = await self._database.driver.fetch(
             f"{CREATE} RETURNING name", (name, b"{}", position.tick, position.seq, state)
@@ -329,12 +334,11 @@ class EventLog(Plugin):
 
 def _logged(row: Any) -> LoggedEvent:
     tick, epoch, seq, at, op, label, record_id, tags, actor, new, old = row
-    types = {"c": EventType.CREATE, "u": EventType.UPDATE, "d": EventType.DELETE}
     return LoggedEvent(
         id=f"{epoch}:{seq}",
         tick=tick,
         at=at,
-        type=types[op],
+        type=TYPES[op],
         table=label,
         record_id=record_id,
         tags=tags,

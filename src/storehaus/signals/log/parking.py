@@ -2,11 +2,9 @@
 
 import logging
 import math
-from collections.abc import Sequence
 from time import monotonic
 
 from storehaus.driver import Row
-from storehaus.errors import SignalError
 from storehaus.signals.event import DatabaseEvent
 from storehaus.signals.log.decoding import EventDecoder
 from storehaus.signals.log.delivery import Delivery, describe
@@ -88,47 +86,33 @@ class Parking:
             await self.look()
 
     async def _retry(self, delivery: Delivery, row: Row) -> None:
-        epoch, attempts, _key, *rest = row
-        seq: int = rest[0]
-        event: DatabaseEvent | SignalError
-        try:
-            event = self._decoder.event(epoch, rest)
-        except SignalError as problem:
-            event = problem
-        if self._subscription.way.joins:
-            async with self._database.transaction() as block:
-                await self._try(delivery, event, seq, attempts + 1, block)
-        else:
-            await self._try(delivery, event, seq, attempts + 1, None)
+        if not self._subscription.way.joins:
+            await self._try(delivery, row, None)
+            return
+        async with self._database.transaction() as block:
+            await self._try(delivery, row, block)
 
-    async def _try(
-        self,
-        delivery: Delivery,
-        event: DatabaseEvent | SignalError,
-        seq: int,
-        attempts: int,
-        block: Transaction | None,
-    ) -> None:
-        began = monotonic()
+    async def _try(self, delivery: Delivery, row: Row, block: Transaction | None) -> None:
+        epoch, failures, *rest = row
+        began, seq, attempts = monotonic(), rest[0], failures + 1
+        event = self._decoder.event_or_problem(epoch, rest)
         error: Exception | None
-        if isinstance(event, SignalError):
-            error = event
-        else:
+        if isinstance(event, DatabaseEvent):
             error = await delivery.attempt([event], block)
+        else:
+            error = event
         run = self._database.driver.fetch if block is None else block.unit.connection.fetch
-        rows: Sequence[Row]
         if error is None:
             rows = await run(FORGET, (*self._lease.parameters, [seq]))
-            delivery.handled += 1
         else:
             is_dead = attempts >= self._subscription.attempts
             failed = (seq, attempts, describe(error), is_dead, delivery.delay(attempts))
             rows = await run(FAIL_AGAIN, (*self._lease.parameters, *failed))
             if is_dead:
                 log.error(
-                    "subscription %r: event %d is a dead letter after %d attempts (%s)",
+                    "subscription %r: event %s is a dead letter after %d attempts (%s)",
                     self._subscription.name,
-                    seq,
+                    f"{epoch}:{seq}",
                     attempts,
                     type(error).__name__,
                 )

@@ -122,7 +122,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM storehaus.events_after(last.snap, 1)) THEN
         RETURN last.id;
     END IF;
-    PERFORM pg_advisory_xact_lock(8316001665528589171);
+    PERFORM storehaus.lock_ticks();
     SELECT * INTO STRICT last FROM storehaus.tick ORDER BY id DESC LIMIT 1;
     SELECT * INTO STRICT here FROM storehaus.origin;
     PERFORM storehaus.check_origin();
@@ -205,21 +205,36 @@ END
 $body$
 """
 
+# The number is "sh_ticks" in ASCII.
+_LOCK_TICKS = """
+CREATE FUNCTION storehaus.lock_ticks() RETURNS void
+LANGUAGE sql VOLATILE
+AS $body$
+    SELECT pg_catalog.pg_advisory_xact_lock(8316001665528589171)
+$body$
+"""
+
+_IS_FOREIGN = """
+CREATE FUNCTION storehaus.is_foreign() RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $body$
+    SELECT o.system_identifier <> c.system_identifier::text
+        OR o.log <> 'storehaus.event'::regclass
+        OR pg_snapshot_xmin(last.snap) > pg_snapshot_xmax(pg_current_snapshot())
+    FROM storehaus.origin AS o CROSS JOIN pg_control_system() AS c
+    CROSS JOIN (SELECT snap FROM storehaus.tick ORDER BY id DESC LIMIT 1) AS last
+$body$
+"""
+
 _CHECK_ORIGIN = """
 CREATE FUNCTION storehaus.check_origin() RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $body$
 BEGIN
-    IF EXISTS (
-        SELECT FROM storehaus.origin AS o CROSS JOIN pg_control_system() AS c
-        CROSS JOIN (SELECT snap FROM storehaus.tick ORDER BY id DESC LIMIT 1) AS last
-        WHERE o.system_identifier <> c.system_identifier::text
-            OR o.log <> 'storehaus.event'::regclass
-            OR pg_snapshot_xmin(last.snap) > pg_snapshot_xmax(pg_current_snapshot())
-    ) THEN
+    IF storehaus.is_foreign() THEN
         RAISE EXCEPTION 'the event log was restored from another database, and its transaction ids '
             'mean nothing here: see to it that the original is not read any more, then run '
-            '"storehaus events rebase" once' USING ERRCODE = 'SH003';
+            '`storehaus events rebase`' USING ERRCODE = 'SH003';
     END IF;
 END
 $body$
@@ -259,6 +274,8 @@ _VERSIONS: Final[Sequence[Sequence[str]]] = (
     (
         *_TABLES.split(";\n"),
         _TIMELINE,
+        _LOCK_TICKS,
+        _IS_FOREIGN,
         _CHECK_ORIGIN,
         _EVENTS_AFTER,
         _TICK,

@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from storehaus.driver import Row
-from storehaus.errors import SignalError
 from storehaus.model import TableInfo
-from storehaus.signals.event import DatabaseEvent, EventType
 from storehaus.signals.log.beginning import deliver_rows
-from storehaus.signals.log.decoding import EventDecoder
+from storehaus.signals.log.decoding import TYPES, EventDecoder
 from storehaus.signals.log.delivery import Delivery, Item
 from storehaus.signals.log.holding import Lease, Position
 from storehaus.signals.log.parking import Parking
@@ -22,10 +20,10 @@ __all__ = ["Shift"]
 _FULL_SECONDS = 0.5
 _LEAST_PAUSE_SECONDS = 0.5
 _MOST_PAUSE_SECONDS = 30.0
-_OPERATIONS: Final = {EventType.CREATE: "c", EventType.UPDATE: "u", EventType.DELETE: "d"}
+_OPERATIONS: Final = {kind: op for op, kind in TYPES.items()}
 
-Note = Callable[[int, PauseSubscription | None], None]
-"""Told how many events were handled since the last time, and whether the handler asked to pause."""
+Note = Callable[[PauseSubscription | None], None]
+"""Told that all goes well, or that the handler asked to pause."""
 
 
 class Shift:
@@ -38,7 +36,7 @@ class Shift:
         lease: The right to do it.
         tables: Schema and name of the tables, as the log writes them → models.
         place: Where to go on, and the state of the subscription.
-        note: Is told what was done.
+        note: Is told how it does.
     """
 
     def __init__(  # noqa: PLR0917 - one of each
@@ -97,12 +95,12 @@ class Shift:
             state = self._state if self._state == "snapshot" else "paused"
             await self._set_state(state, str(asked))
             self._position = delivery.saved or self._position
-            self._note(delivery.take_count(), asked)
+            self._note(asked)
             if not is_stopping():
                 await self._ticker.sleep(self._pause_seconds)
             self._pause_seconds = min(2 * self._pause_seconds, _MOST_PAUSE_SECONDS)
             return
-        self._note(delivery.take_count(), None)
+        self._note(None)
         if self._state == "paused":
             await self._set_state("running")
         self._pause_seconds = _LEAST_PAUSE_SECONDS
@@ -147,9 +145,5 @@ class Shift:
         if seq is None:
             return Item(Position(tick, END_OF_TICK), epoch, "", None)
         key = f"{row[5]}{KEY}{row[6]}"
-        event: DatabaseEvent | SignalError
-        try:
-            event = self._decoder.event(epoch, row[2:])
-        except SignalError as problem:
-            event = problem
+        event = self._decoder.event_or_problem(epoch, row[2:])
         return Item(Position(tick, seq), epoch, key, event)

@@ -118,7 +118,7 @@ ORDER BY key, tick, seq
 """
 
 HEADS: Final = """
-SELECT p.epoch, p.attempts, p.key, {COLUMNS}
+SELECT p.epoch, p.attempts, {COLUMNS}
 FROM ({FIRST}) AS p JOIN storehaus.event AS e ON e.seq = p.seq
 WHERE NOT p.is_dead AND p.next_at <= clock_timestamp()
 ORDER BY p.tick, p.seq LIMIT $3

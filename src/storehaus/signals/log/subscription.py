@@ -20,6 +20,7 @@ __all__ = [
     "Subscription",
     "SubscriptionOptions",
     "declared",
+    "name_problem",
 ]
 
 Handler: TypeAlias = Callable[..., Coroutine[Any, Any, Any]]
@@ -152,10 +153,17 @@ class Subscription:
         return self.on_dead_letter == "release"
 
 
+def name_problem(name: Any) -> str | None:
+    """Say what is wrong with the name of a subscription; None when nothing is."""
+    if isinstance(name, str) and 0 < len(name) <= _LONGEST_NAME and name.isprintable():
+        return None
+    return f"a name is a text of 1 to {_LONGEST_NAME} printable characters"
+
+
 def _problem(given: Subscription) -> str | None:
-    name: Any = given.name
-    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
-        return f"a name is a text of 1 to {_LONGEST_NAME} printable characters"
+    problem = name_problem(given.name)
+    if problem:
+        return problem
     if not given.tables:
         return "it needs a model at least"
     fleeting = [info.model.__name__ for info in given.tables if not info.durable]

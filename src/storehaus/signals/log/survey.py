@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from storehaus.driver import Row
 from storehaus.signals.event import EventType
+from storehaus.signals.log.decoding import TYPES
 
 __all__ = [
     "DISCARD",
@@ -121,8 +122,6 @@ DELETE FROM storehaus.subscription WHERE name = $1 AND lease_until < clock_times
 RETURNING name
 """
 
-_TYPES: Final = {"c": EventType.CREATE, "u": EventType.UPDATE, "d": EventType.DELETE}
-
 
 def state_of(row: Row) -> SubscriptionState:
     """Read a row of `SURVEY`."""
@@ -148,7 +147,7 @@ def dead_letter_of(row: Row) -> DeadLetter:
     return DeadLetter(
         subscription=subscription,
         id=f"{epoch}:{seq}",
-        type=_TYPES[op],
+        type=TYPES[op],
         table=label,
         record_id=record_id,
         attempts=attempts,

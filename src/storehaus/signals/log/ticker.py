@@ -7,7 +7,6 @@ from contextvars import Context
 from time import monotonic
 
 from storehaus.errors import StorehausError
-from storehaus.signals.log.refusals import explained
 from storehaus.signals.log.statements import TICK
 from storehaus.store.database import Database
 
@@ -38,7 +37,7 @@ class Ticker:
         self._task: asyncio.Task[None] | None = None
         self.newest = 0
         """The newest tick that is known."""
-        self.problem: Exception | None = None
+        self.problem: StorehausError | None = None
         """Why no tick could be made the last time; None when one could."""
 
     @property
@@ -92,7 +91,7 @@ class Ticker:
                 newest: int = (await self._database.driver.fetch(TICK))[0][0]
                 self.problem = None
             except StorehausError as problem:
-                self._note(explained(problem))
+                self._note(problem)
                 await asyncio.sleep(_TROUBLED_SECONDS)
                 continue
             if newest > self.newest:
@@ -107,7 +106,7 @@ class Ticker:
             if left > 0:
                 await asyncio.sleep(left)
 
-    def _note(self, problem: Exception) -> None:
+    def _note(self, problem: StorehausError) -> None:
         if self.problem is None or str(self.problem) != str(problem):
             log.error("subscriptions get no events: %s", problem)
         self.problem = problem

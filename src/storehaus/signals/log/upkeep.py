@@ -103,12 +103,6 @@ BEGIN
 END
 $rebase$
 """.replace("{far}", str(_FAR))
-_IS_FOREIGN: Final = """
-SELECT o.system_identifier <> c.system_identifier::text OR o.log <> 'storehaus.event'::regclass
-    OR pg_snapshot_xmin(last.snap) > pg_snapshot_xmax(pg_current_snapshot())
-FROM storehaus.origin AS o CROSS JOIN pg_control_system() AS c
-CROSS JOIN (SELECT snap FROM storehaus.tick ORDER BY id DESC LIMIT 1) AS last
-"""
 
 
 async def rebase(database: Database) -> None:
@@ -124,9 +118,9 @@ async def rebase(database: Database) -> None:
     async with database.driver.acquire() as connection:
         await connection.begin(isolation="read committed")
         # Waits for writers that are under way, and keeps others out.
-        await connection.fetch("SELECT pg_advisory_xact_lock(8316001665528589171)")
+        await connection.fetch("SELECT storehaus.lock_ticks()")
         await connection.execute("LOCK TABLE storehaus.event IN SHARE ROW EXCLUSIVE MODE")
-        ((is_foreign,),) = await connection.fetch(_IS_FOREIGN)
+        ((is_foreign,),) = await connection.fetch("SELECT storehaus.is_foreign()")
         if not is_foreign:
             raise SignalError("this log is at home here: there is nothing to rebase")
         await connection.execute(_REBASE)

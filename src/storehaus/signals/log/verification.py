@@ -11,7 +11,14 @@ from msgspec import Struct
 from storehaus.driver import Connection, Row
 from storehaus.errors import DatabaseError
 from storehaus.model import TableInfo
-from storehaus.signals.log.capture import SETTINGS, TRIGGERS, capture_body, function_name
+from storehaus.signals.log.capture import (
+    SEARCH_PATH,
+    SETTINGS,
+    TRIGGERS,
+    capture_body,
+    capture_settings,
+    function_name,
+)
 from storehaus.signals.log.schema import IS_THERE, VERSION, is_there
 from storehaus.signals.log.statements import LABELS, TICK
 from storehaus.signals.log.survey import SURVEY, SubscriptionState, state_of
@@ -28,7 +35,6 @@ LATE_SECONDS: Final = 60.0
 """A subscription is late when what it has to read next is older."""
 
 _TIMEOUT_SECONDS: Final = 10.0
-_SEARCH_PATH: Final = "search_path=pg_catalog, pg_temp"
 _FIRING: Final = {"O", "A"}
 
 _PLACE: Final = """
@@ -257,8 +263,11 @@ def _function_problems(label: str, info: TableInfo | None, capture: _Capture) ->
     if function is None:  # then triggers are missing too, or call another one
         return []
     named, body, settings, is_definer = function
-    allowed = {_SEARCH_PATH, *(f"{name}={value}" for name, value in SETTINGS.items())}
-    is_right = _SEARCH_PATH in settings and allowed.issuperset(settings) and is_definer
+    # Without the model nobody knows which of the others are needed.
+    allowed = {SEARCH_PATH, *(f"{name}={value}" for name, value in SETTINGS.items())}
+    is_right = SEARCH_PATH in settings and allowed.issuperset(settings) and is_definer
+    if info is not None and settings != capture_settings(info):
+        is_right = False
     if named != label or not is_right:
         return ["its function was changed by hand"]
     if info is not None and body != capture_body(info, label):

@@ -18,7 +18,6 @@ from storehaus.errors import SignalError, StorehausError
 from storehaus.model import TableInfo
 from storehaus.signals.log.beginning import begin_at
 from storehaus.signals.log.holding import Lease, LeaseLost, Position
-from storehaus.signals.log.refusals import explained
 from storehaus.signals.log.shift import Shift
 from storehaus.signals.log.statements import ACQUIRE, CREATE, FIND, LABELS
 from storehaus.signals.log.subscription import PauseSubscription, Subscription
@@ -58,8 +57,6 @@ class Worker:
         """Why it does not work; None when it does, or waits for another process."""
         self.is_holding = False
         """Whether this process has the subscription."""
-        self.handled = 0
-        """Events that this process handled."""
 
     def start(self) -> None:
         """Begin to work, in a task of its own that belongs to nobody's transaction."""
@@ -89,20 +86,18 @@ class Worker:
                 self.problem = None
                 self._pause = _LEAST_PAUSE_SECONDS
             except LeaseLost:
-                log.warning("subscription %r went to another process", self.subscription.name)
+                log.warning("the lease of subscription %r was lost", self.subscription.name)
             except Exception as problem:  # noqa: BLE001 - the worker must outlive whatever it is
                 await self._wait_out(problem)
 
-    def _note(self, handled: int, pause: PauseSubscription | None) -> None:
-        """Take note of what a shift did."""
-        self.handled += handled
+    def _note(self, pause: PauseSubscription | None) -> None:
+        """Take note of how a shift does."""
         self.problem = pause
         # A shift that works has overcome what was wrong before it.
         self._pause = _LEAST_PAUSE_SECONDS
 
     async def _wait_out(self, problem: Exception) -> None:
         """Say what is wrong, once, and wait before the next try."""
-        problem = explained(problem)
         if str(self.problem) != str(problem):
             is_own = isinstance(problem, StorehausError)
             log.error(
@@ -151,12 +146,14 @@ class Worker:
         """Find out under which names the log keeps the tables."""
         if self._labels:
             return
-        infos = self.subscription.tables
+        infos, labels = self.subscription.tables, dict[str, TableInfo]()
         rows = await self._database.driver.fetch(LABELS, ([table_name(each) for each in infos],))
         for info, (label,) in zip(infos, rows, strict=True):
             if label is None:
                 raise SignalError(f"the table of {info.model.__name__} is not there: migrate first")
-            self._labels[label] = info
+            labels[label] = info
+        # All of them or none: events of one that is not known would be passed over.
+        self._labels = labels
 
     async def _acquire(self) -> Row | None:
         fetch, name = self._database.driver.fetch, self.subscription.name
