@@ -999,7 +999,7 @@ async def test_an_unexpected_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     async with FrameLog(tmp_path) as log:
         with monkeypatch.context() as patch:
-            patch.setattr("storehaus.signals.frames.encode", exhausted)
+            patch.setattr("storehaus.signals.frame_writer.encode", exhausted)
             with pytest.raises(SignalError, match="memoryerror"):
                 await log.append([b"lost"])
         assert await log.append([b"one"]) == 1

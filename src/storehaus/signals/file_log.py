@@ -17,12 +17,10 @@ from msgspec import UNSET
 from storehaus.errors import SignalError
 from storehaus.model import ColumnInfo, Model, TableInfo
 from storehaus.signals.event import DatabaseEvent
-from storehaus.signals.frames import FrameLog, FsyncPolicy, Recovery
+from storehaus.signals.frames import SEGMENT_BYTES, FrameLog, FsyncPolicy, Recovery
 from storehaus.signals.log.subscription import PauseSubscription
 
 __all__ = ["FileLog"]
-
-_SEGMENT_BYTES = 64 * 1024 * 1024
 
 
 class FileLog:
@@ -43,7 +41,7 @@ class FileLog:
         directory: str | Path,
         *models: type[Model],
         fsync: FsyncPolicy = "group",
-        segment_bytes: int = _SEGMENT_BYTES,
+        segment_bytes: int = SEGMENT_BYTES,
         keep_segments: int | None = None,
     ) -> None:
         self._frames = FrameLog(
