@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 _PAGE = 40
 _STOPPED_AT = 15
 _PLACE = "SELECT tick, seq, lease, owner FROM storehaus.subscription WHERE name = 'fenced'"
-_LOST = "went to another process"
+_LOST = "was lost"
 
 
 def is_stopped(worker: Worker) -> bool:
