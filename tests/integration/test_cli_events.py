@@ -5,7 +5,7 @@ import json
 import shutil
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,16 @@ import asyncpg
 import pytest
 
 from fix_cli import PATIENCE_SECONDS, CommandLine
-from storehaus import AppConfig, DatabaseConfig, DatabaseEvent, Field, Model, StoreHaus, field
+from storehaus import (
+    AppConfig,
+    DatabaseConfig,
+    DatabaseEvent,
+    Field,
+    FileLog,
+    Model,
+    StoreHaus,
+    field,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -364,6 +373,46 @@ async def test_replay(haus: StoreHaus, events: Events) -> None:
     assert (status, "already" in complaints) == (1, True)
     assert (await events.run("replay", "rows", "--from", "snapshot"))[0] == 0
     assert (await events.run("replay", "rows"))[0] == 2
+
+
+async def test_apply(haus: StoreHaus, events: Events, tmp_path: Path) -> None:
+    """What a file log holds becomes rows again; what it does not hold is said."""
+    files = FileLog(tmp_path / "files", Parcel, Letter, segment_bytes=400)
+    parcels, letters = haus.store(Parcel), haus.store(Letter)
+    wanted, arrived = 5, asyncio.Event()
+    received = list[DatabaseEvent]()
+
+    async def keep(batch: Sequence[DatabaseEvent]) -> None:
+        for event in batch:
+            await files.write([event])
+        received.extend(batch)
+        if len(received) == wanted:
+            arrived.set()
+
+    async with files:
+        haus.subscription("files", Parcel, Letter, start="beginning")(keep)
+        await parcels.create_many([Parcel(id=1), Parcel(id=2), Parcel(id=3)])
+        await letters.create(Letter(id=1))
+        await parcels.patch(2, place="door", weight=7)
+        await asyncio.wait_for(arrived.wait(), PATIENCE_SECONDS)
+        await haus.events.unsubscribe("files")
+    await parcels.delete_many([1, 2])
+    directory = str(tmp_path / "files")
+
+    status, output, _ = await events.run("apply", directory, "shop.models:Parcel")
+
+    assert (status, output) == (0, "4 events written to 1 table\n")
+    assert [row.place for row in await parcels.get_many([1, 2, 3])] == ["depot", "door", "depot"]
+    assert (await events.run("apply", directory, "shop.models:Parcel"))[0] == 0
+    assert await parcels.count() == 3
+    segment = min((tmp_path / "files").glob("*.log"))
+    damaged = bytearray(segment.read_bytes())
+    damaged[damaged.index(b"depot")] ^= 0xFF
+    segment.write_bytes(damaged)
+    status, _, complaints = await events.run("apply", directory, "shop.models:Parcel")
+    assert (status, "damaged" in complaints) == (1, True), complaints
+    for words in ([directory], [str(tmp_path / "none"), "shop.models:Parcel"]):
+        assert (await events.run("apply", *words))[0] == 2
 
 
 async def test_dead_letters(haus: StoreHaus, events: Events) -> None:

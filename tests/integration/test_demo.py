@@ -27,7 +27,7 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*[349]\d")
 VERBS = [
     *("open", "auto_migrate", "load", "create", "create_many", "find", "count_where"),
     *("update_where", "patch", "update", "upsert", "delete", "restore", "delete_where"),
-    *("cache", "get"),
+    *("cache", "get", "events"),
 ]
 LOCK_KEY = 0x64656D6F
 
@@ -144,6 +144,19 @@ def test_cache_is_kept_in_the_process(runs: Runs) -> None:
         assert "in this process: no --redis was given" in run.stdout
         assert "get gives 'Renamed' at once" in run.stdout
         assert "200 rows and 1 results were hits" in run.stdout
+
+
+def test_events_arrive(runs: Runs) -> None:
+    """The subscription gets one event more than the callbacks: that of raw SQL; none is early."""
+    for run in (runs.first, runs.second):
+        told = re.search(r"callbacks of this process got (\d+)", run.stdout)
+        durable = re.search(r"the subscription got (\d+)", run.stdout)
+        assert told is not None
+        assert durable is not None
+        assert int(durable[1]) == int(told[1]) + 1 > 400
+        assert " by user:42: name '" in run.stdout
+        assert " by somebody: elevation " in run.stdout
+        assert "Never seen" not in run.stdout
 
 
 def test_cache_is_kept_in_redis(

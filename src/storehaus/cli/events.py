@@ -1,6 +1,7 @@
 """`storehaus events`: the event log of the configured database, and who reads it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -14,7 +15,7 @@ from storehaus.cli.events_start import parse_start
 from storehaus.cli.events_tail import tail
 from storehaus.cli.events_text import count, encode_indented, escape
 from storehaus.cli.failure import ExitStatus, complain
-from storehaus.cli.references import load_models
+from storehaus.cli.references import References, load_models
 from storehaus.cli.terminal import AsJson, ConfigFile, make_console, make_table
 from storehaus.errors import ConfigurationError
 from storehaus.haus import StoreHaus
@@ -87,6 +88,32 @@ def replay(
 
     done = ask_log(config, make)
     return _end(done, f"{escape(name)}: who declares a subscription of this name works from there")
+
+
+@events.command()
+def apply(
+    directory: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="Where a FileLog wrote its files."),
+    ],
+    models: References,
+    *,
+    config: ConfigFile = None,
+) -> int:
+    """Write the events of a FileLog to the tables of models: what was lost comes back.
+
+    Events that are in the tables already do no harm. Without an error all of them are there.
+    """
+    known = load_models(models)
+
+    async def write(haus: StoreHaus) -> int:
+        from storehaus.signals import FileLog  # noqa: PLC0415 - may be left out
+
+        return await haus.events.apply(FileLog(directory, *known).read(), *known)
+
+    number = ask(config, write)
+    print(f"{count(number, 'event')} written to {count(len(known), 'table')}")
+    return ExitStatus.OK
 
 
 @events.command()

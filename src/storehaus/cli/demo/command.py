@@ -12,6 +12,7 @@ from rich.text import Text
 from storehaus._version import __version__
 from storehaus.cli.demo.airport import Airport
 from storehaus.cli.demo.cached import CachedAirport
+from storehaus.cli.demo.followed import FollowedAirport
 from storehaus.cli.demo.place import TABLE, choose_database, claim_table, open_haus, reserve
 from storehaus.cli.demo.steps import STEPS
 from storehaus.cli.demo.tour import Tour, announce
@@ -57,7 +58,7 @@ async def _demonstrate(database: DatabaseConfig, redis: str | None, console: Con
         tour.remember("open", f"a PostgreSQL, {kind}", None, started)
         tour.say((await haus.health()).database.detail)
         await _make_table(tour, connection)
-        await _make_cached_table(tour, connection)
+        await _make_other_tables(tour, connection)
         for step in STEPS:
             await step(tour)
         await _conclude(tour, started)
@@ -74,9 +75,10 @@ async def _make_table(tour: Tour, connection: Connection) -> None:
     tour.say(f"{len(report.statements)} statements: columns, constraints, indexes, trigger")
 
 
-async def _make_cached_table(tour: Tour, connection: Connection) -> None:
-    rows = await claim_table(connection, CachedAirport)
-    await tour.haus.auto_migrate(CachedAirport, recreate=rows is not None)
+async def _make_other_tables(tour: Tour, connection: Connection) -> None:
+    for model in (CachedAirport, FollowedAirport):
+        rows = await claim_table(connection, model)
+        await tour.haus.auto_migrate(model, recreate=rows is not None)
     ok, server = await tour.haus.cache.health_check()
     tour.redis = server if ok and tour.haus.config.cache.redis_url is not None else None
 

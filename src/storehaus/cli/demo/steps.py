@@ -4,6 +4,7 @@ from typing import Final
 
 from storehaus.cli.demo.airport import Airport, read_airports
 from storehaus.cli.demo.cached import read_cached
+from storehaus.cli.demo.followed import follow_events
 from storehaus.cli.demo.queries import group, page, stream, transact
 from storehaus.cli.demo.tour import Tour
 from storehaus.errors import UniqueViolation, ValidationError
@@ -167,6 +168,7 @@ STEPS: Final = (
     refuse_invalid,
     transact,
     read_cached,
+    follow_events,
 )
 """The steps in the order of the demo."""
 
