@@ -376,7 +376,7 @@ async def test_replay(haus: StoreHaus, events: Events) -> None:
 
 
 async def test_apply(haus: StoreHaus, events: Events, tmp_path: Path) -> None:
-    """What a file log holds becomes rows again; what it does not hold is said."""
+    """What a file log holds becomes rows again, once or twice; damage and misuse are said."""
     files = FileLog(tmp_path / "files", Parcel, Letter, segment_bytes=400)
     parcels, letters = haus.store(Parcel), haus.store(Letter)
     wanted, arrived = 5, asyncio.Event()

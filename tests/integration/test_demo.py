@@ -147,7 +147,7 @@ def test_cache_is_kept_in_the_process(runs: Runs) -> None:
 
 
 def test_events_arrive(runs: Runs) -> None:
-    """The subscription gets one event more than the callbacks: that of raw SQL; none is early."""
+    """The subscription gets one event more than the callbacks: that of raw SQL."""
     for run in (runs.first, runs.second):
         told = re.search(r"callbacks of this process got (\d+)", run.stdout)
         durable = re.search(r"the subscription got (\d+)", run.stdout)

@@ -102,7 +102,8 @@ def apply(
 ) -> int:
     """Write the events of a FileLog to the tables of models: what was lost comes back.
 
-    Events that are in the tables already do no harm. Without an error all of them are there.
+    Events that are in the tables already do no harm. They are written a thousand at a time: after
+    an error those before it stay. A torn tail of the newest file is left out.
     """
     known = load_models(models)
 

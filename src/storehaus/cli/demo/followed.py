@@ -55,7 +55,7 @@ async def follow_events(tour: Tour) -> None:
     """Write by several doors, and see what callbacks and a subscription get."""
     haus, inbox = tour.haus, _Inbox()
     heard: list[DatabaseEvent] = []
-    with suppress(SignalError):  # only a demo that was broken off leaves one
+    with suppress(SignalError):  # only a demo that was killed leaves one
         await haus.events.forget(_NAME)
     beginning = haus.events.replay(_NAME, start="now")
     await tour.run("events", "a durable subscription begins", beginning)
@@ -65,16 +65,18 @@ async def follow_events(tour: Tour) -> None:
         heard.append(event)
 
     callback = haus.signals.add_callback(hear, tables=FollowedAirport)
-    number = await _write(tour)
-    events = await tour.run("events", "wait for all of them", inbox.wait_for(number))
-    await haus.signals.drain()
+    try:
+        number = await _write(tour)
+        events = await tour.run("events", "wait for all of them", inbox.wait_for(number))
+        await haus.signals.drain()
+    finally:  # what nobody reads any more would keep the log from being cut
+        callback.unsubscribe()
+        await haus.events.unsubscribe(_NAME)
+        await haus.events.forget(_NAME)
     tour.say(f"callbacks of this process got {len(heard):,}: those of stores, after the commit")
     tour.say(f"the subscription got {len(events):,}: raw SQL too; what was rolled back is none")
     for event in events[-2:]:
         tour.say(_describe(event))
-    callback.unsubscribe()
-    await haus.events.unsubscribe(_NAME)
-    await haus.events.forget(_NAME)
 
 
 async def _write(tour: Tour) -> int:
